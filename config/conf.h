@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conf.h - what the user asked for: one model, two readers. Face of config/.
+ *
+ * Keys live in one table (keys.c); help, the man page's key lists, nvmesim.conf.example and both
+ * readers come from it. The reader of words takes QEMU's -drive/-device arguments, the reader of
+ * files takes nvmesim.conf. Errors are one line: where, key, what is allowed.
+ */
+#ifndef NVMESIM_CONF_H
+#define NVMESIM_CONF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define CONF_DEFAULT_SIZE (1ull << 30) /* a namespace that names no size */
+
+/** struct conf_where - where a word came from, for messages: "FILE:LINE" or "-device (argument 3)" */
+struct conf_where {
+	char text[512];
+};
+
+/** struct conf_drive - -drive, or a namespace's own `file`/`size` keys */
+struct conf_drive {
+	struct conf_where where;
+	char id[64];
+	char *file;    /* NULL: RAM */
+	uint64_t size; /* 0: the file's own, or CONF_DEFAULT_SIZE */
+	bool readonly;
+	bool null; /* driver=null-co: keeps nothing */
+	bool used; /* by a namespace */
+};
+
+/** struct conf_subsys - [subsystem X], -device nvme-subsys */
+struct conf_subsys {
+	struct conf_where where;
+	char id[64];
+	char *nqn; /* what follows "nqn.2019-08.org.qemu:"; NULL: the id */
+};
+
+enum conf_onoffauto { CONF_AUTO, CONF_ON, CONF_OFF };
+
+/** struct conf_ctrl - [controller X], -device nvme */
+struct conf_ctrl {
+	struct conf_where where;
+	char id[64];
+	char *serial, *model, *firmware_version;
+	char *subsys; /* id, or NULL */
+	char *drive;  /* id of the drive of the legacy namespace, or NULL */
+	uint32_t max_ioqpairs, num_queues;
+	uint16_t msix_qsize, mqes;
+	uint8_t mdts, vsl, aerl;
+	uint32_t aer_max_queued;
+	bool use_intel_id;
+	/* block properties of the legacy namespace */
+	uint32_t logical_block_size, physical_block_size;
+	int write_cache; /* enum conf_onoffauto */
+	int index;	 /* in conf.subsys, once linked; -1: a private one */
+};
+
+/** struct conf_ns - [namespace X], -device nvme-ns, or the legacy namespace of a controller */
+struct conf_ns {
+	struct conf_where where;
+	char id[64];
+	char *bus;   /* id of the controller, or NULL: the most recently defined one */
+	char *drive; /* id, or NULL when @own is set */
+	int drive_index; /* in conf.drive, once linked */
+	int ctrl_index;	 /* in conf.ctrl, once linked */
+	uint32_t nsid;
+	uint8_t uuid[16];
+	bool uuid_set; /* "auto" is resolved by the reader */
+	uint8_t nguid[16];
+	uint64_t eui64;
+	bool eui64_default;
+	uint32_t logical_block_size, physical_block_size;
+	int write_cache;
+};
+
+/** struct conf_daemon - [daemon] and the command line's own options */
+struct conf_daemon {
+	char *state_dir, *socket, *sysfs_dir;
+	uint32_t mode;	  /* of the nodes; 0600 */
+	char *group;	  /* of the nodes, or NULL */
+	bool linux_names; /* node_names = linux: nvmeN, ngNnM */
+	bool no_cuse, foreground;
+};
+
+struct conf {
+	struct conf_drive *drive;
+	unsigned int nr_drives;
+	struct conf_subsys *subsys;
+	unsigned int nr_subsys;
+	struct conf_ctrl *ctrl;
+	unsigned int nr_ctrls;
+	struct conf_ns *ns;
+	unsigned int nr_ns;
+	struct conf_daemon daemon;
+};
+
+/**
+ * conf_parse_args() - the options every program shares: -c, -drive, -device, --state, --socket,
+ * --sysfs, --no-cuse, --foreground, --attach, --help, --version
+ * @argc, @argv: the command line. Parsing stops at "--", or at the first word that is no option
+ *               when @stop_at_word.
+ * @attach: NULL: --attach is not an option here; else receives NULL, "" or the socket
+ *
+ * Answers `-device help`, `-device nvme,help`, --help and --version itself, on stdout.
+ * Links everything (drives to namespaces, namespaces to controllers, controllers to subsystems),
+ * and fills in the default machine when nothing was asked for.
+ *
+ * Return: index of the first argument not consumed (> 0); 0 when the question was answered and
+ * the program is to exit with 0; -1 after an error was printed to stderr: exit with 2.
+ */
+int conf_parse_args(struct conf *c, const char *prog, int argc, char **argv, bool stop_at_word,
+		    const char **attach);
+
+/** conf_read_file() - read nvmesim.conf from @f, called @name in messages. Return: 0 or -1 with @err. */
+int conf_read_file(struct conf *c, FILE *f, const char *name, char *err, size_t len);
+
+/** conf_word() - take one QEMU option. @opt: "-drive" or "-device". Return: 0 or -1 with @err. */
+int conf_word(struct conf *c, const char *opt, const char *value, const char *where, char *err,
+	      size_t len);
+
+/** conf_link() - resolve names, fill defaults, check combinations. Return: 0 or -1 with @err. */
+int conf_link(struct conf *c, char *err, size_t len);
+
+void conf_init(struct conf *c);
+void conf_free(struct conf *c);
+
+/** conf_help() - as QEMU's `-device DRIVER,help`; @driver NULL: `-device help`. Return: 0 or -1. */
+int conf_help(FILE *out, const char *driver);
+
+/** conf_example() - nvmesim.conf.example, every key commented, from the table */
+void conf_example(FILE *out);
+
+/** conf_man() - the key lists of the manual page, scdoc source, from the table */
+void conf_man(FILE *out);
+
+#endif /* NVMESIM_CONF_H */

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ctrl.h - the controller: registers, queues, commands. Face of core/ctrl/.
+ *
+ * A command's way: a doorbell write (queue.c) fetches the SQE into a struct sim_req and hands it to
+ * sim_execute() (dispatch.c), which finds the opcode's row, makes the checks every command shares,
+ * and calls the row's handler. The handler moves data with sim_dma_*() (dptr.c) and returns a
+ * status, or SIM_PENDING and calls sim_req_complete() later.
+ */
+#ifndef NVMESIM_CTRL_H
+#define NVMESIM_CTRL_H
+
+#include <stdatomic.h>
+#include <threads.h>
+
+#include "../sim.h"
+#include "../spec_ext.h"
+#include "../subsys/subsys.h"
+
+/* ---- status: SCT << 8 | SC, as in CQE dword 3 >> 17; DNR, More are added by dispatch.c ------- */
+
+#define SIM_SC(sct, sc) ((uint16_t)((sct) << 8 | (sc)))
+#define SIM_DNR 0x4000
+#define SIM_MORE 0x2000
+#define SIM_PENDING 0xffff /* not a status: the handler completes the request later */
+
+#define SIM_OK SIM_SC(0, 0x00)
+#define SIM_INVALID_OPCODE SIM_SC(0, 0x01)
+#define SIM_INVALID_FIELD SIM_SC(0, 0x02)
+#define SIM_DATA_TRANSFER_ERROR SIM_SC(0, 0x04)
+#define SIM_INTERNAL SIM_SC(0, 0x06)
+#define SIM_ABORT_REQUESTED SIM_SC(0, 0x07)
+#define SIM_ABORT_SQ_DELETED SIM_SC(0, 0x08)
+#define SIM_INVALID_NS SIM_SC(0, 0x0b)
+#define SIM_SEQUENCE_ERROR SIM_SC(0, 0x0c)
+#define SIM_SGL_INVALID_SEGMENT SIM_SC(0, 0x0d)
+#define SIM_SGL_INVALID_COUNT SIM_SC(0, 0x0e)
+#define SIM_SGL_INVALID_LENGTH SIM_SC(0, 0x0f)
+#define SIM_SGL_INVALID_MD_LENGTH SIM_SC(0, 0x10)
+#define SIM_SGL_INVALID_TYPE SIM_SC(0, 0x11)
+#define SIM_PRP_OFFSET_INVALID SIM_SC(0, 0x13)
+#define SIM_SGL_OFFSET_INVALID SIM_SC(0, 0x16)
+#define SIM_LBA_RANGE SIM_SC(0, 0x80)
+#define SIM_CAP_EXCEEDED SIM_SC(0, 0x81)
+#define SIM_CQ_INVALID SIM_SC(1, 0x00)
+#define SIM_QID_INVALID SIM_SC(1, 0x01)
+#define SIM_QUEUE_SIZE SIM_SC(1, 0x02)
+#define SIM_ABORT_LIMIT SIM_SC(1, 0x03)
+#define SIM_AER_LIMIT SIM_SC(1, 0x05)
+#define SIM_INVALID_VECTOR SIM_SC(1, 0x08)
+#define SIM_INVALID_LOG SIM_SC(1, 0x09)
+#define SIM_INVALID_QUEUE_DELETION SIM_SC(1, 0x0c)
+#define SIM_FID_NOT_SAVEABLE SIM_SC(1, 0x0d)
+#define SIM_FEATURE_NOT_CHANGEABLE SIM_SC(1, 0x0e)
+#define SIM_FEATURE_NOT_PER_NS SIM_SC(1, 0x0f)
+#define SIM_IOCS_NOT_SUPPORTED SIM_SC(1, 0x29)
+#define SIM_IOCS_COMBINATION SIM_SC(1, 0x2b)
+#define SIM_NVM_READ_ONLY SIM_SC(1, 0x82)
+#define SIM_WRITE_FAULT SIM_SC(2, 0x80)
+#define SIM_READ_ERROR SIM_SC(2, 0x81)
+#define SIM_COMPARE_FAILED SIM_SC(2, 0x85)
+
+struct sim_ctrl;
+struct sim_req;
+
+/* ---- requests --------------------------------------------------------------------------- */
+
+/** struct sim_sqe - submission queue entry, little endian as fetched (NVMe base, figure 91) */
+struct sim_sqe {
+	uint8_t opcode;
+	uint8_t flags; /* FUSE 1:0, PSDT 7:6 */
+	uint16_t cid;
+	uint32_t nsid;
+	uint32_t cdw2, cdw3;
+	uint64_t mptr;
+	uint64_t dptr[2];
+	uint32_t cdw10, cdw11, cdw12, cdw13, cdw14, cdw15;
+};
+_Static_assert(sizeof(struct sim_sqe) == 64, "SQE is 64 bytes");
+
+struct sim_cqe {
+	uint32_t dw0, dw1;
+	uint16_t sqhd, sqid;
+	uint16_t cid, status; /* status: phase in bit 0 */
+};
+_Static_assert(sizeof(struct sim_cqe) == 16, "CQE is 16 bytes");
+
+#define SIM_DPTR_VECS 8 /* extents kept in the request before they are moved */
+
+/**
+ * struct sim_req - a command in flight
+ * @ctrl, @sq: where it came from
+ * @row:       its row, set by sim_execute()
+ * @ns:        the namespace the command addresses, if its row wants one; else NULL
+ * @sqe:       the command; fields are host order already (see sim_req_fetch())
+ * @result:    CQE dwords 0 and 1
+ * @err_loc:   Parameter Error Location for the error log: byte | bit << 8; 0xffff none
+ * @err_lba:   LBA for the error log
+ * @next:      free list, or a list of pending requests
+ * @cancel:    set by a handler that returned SIM_PENDING: give the command up now. It is called
+ *             with the subsystem's writer side held and must not complete the request itself.
+ * @priv:      the pending handler's own
+ */
+struct sim_req {
+	struct sim_ctrl *ctrl;
+	struct sim_sq *sq;
+	const struct sim_cmd *row;
+	struct sim_ns *ns;
+	struct sim_sqe sqe;
+	uint64_t result;
+	uint16_t err_loc;
+	uint64_t err_lba;
+	bool pending;
+	struct sim_req *next, **pprev;
+	void (*cancel)(struct sim_req *req);
+	uintptr_t priv[2];
+};
+
+/* ---- the command table ------------------------------------------------------------------ */
+
+enum sim_nsid_rule {
+	SIM_NSID_UNUSED, /* the field is ignored (the base specification: should be 0) */
+	SIM_NSID_ACTIVE, /* an attached namespace */
+	SIM_NSID_ACTIVE_OR_ALL, /* that, or FFFFFFFFh (req->ns is NULL then) */
+	SIM_NSID_HANDLER, /* the handler decides; req->ns is the attached one, or NULL */
+};
+
+enum sim_cmd_flags {
+	SIM_CMD_EXCL = 1 << 0,	/* runs with the subsystem's writer side held */
+	SIM_CMD_QUERY = 1 << 1, /* an error is an answer: neither DNR nor More (see dispatch.c) */
+	SIM_CMD_WRITE = 1 << 2, /* changes user data: refused on a read-only medium */
+	SIM_CMD_UNTIMED = 1 << 3, /* may stay pending for ever (Asynchronous Event Request) */
+};
+
+/**
+ * struct sim_cmd - a row of a command table
+ * @name:    as the specification spells it
+ * @effects: Commands Supported and Effects data structure without CSUPP
+ * @oacs, @oncs, @fuses: bits of Identify Controller this row being there sets
+ * Capabilities, the effects log, traces and the coverage page are made from these rows.
+ */
+struct sim_cmd {
+	const char *name;
+	uint16_t (*handler)(struct sim_req *req);
+	uint32_t flags;
+	uint32_t effects;
+	uint16_t oacs, oncs;
+	enum sim_nsid_rule nsid;
+};
+
+extern const struct sim_cmd sim_admin_cmds[256]; /* admin.c */
+extern const struct sim_cmd sim_nvm_cmds[256];	 /* ns/nvm.c */
+
+/** sim_cmd_row() - the row of @opcode on @sq's kind of queue, or NULL (handler-less) */
+const struct sim_cmd *sim_cmd_row(const struct sim_ctrl *c, bool admin, uint8_t opcode);
+
+/** sim_execute() - run one fetched command to completion or to SIM_PENDING; dispatch.c */
+void sim_execute(struct sim_req *req);
+
+/** sim_req_complete() - complete a request whose handler returned SIM_PENDING; any thread.
+ * Takes the reader side itself. Interrupts it causes are delivered before it returns. */
+void sim_req_complete(struct sim_req *req, uint16_t status);
+
+/* ---- data pointers (dptr.c) ------------------------------------------------------------- */
+
+/**
+ * sim_xfer() - move @len bytes between the command's data buffer at offset 0 and @buf
+ * PRPs or an SGL, as PSDT says (NVMe base, 4.3). The length the command itself implies is
+ * @len: a shorter SGL is an error, a longer one too (SGLS.SDL is not reported).
+ * Return: 0, or the status the command is to end with.
+ */
+uint16_t sim_xfer(struct sim_req *req, enum sim_dma_dir dir, void *buf, size_t len);
+
+/** struct sim_iter - walks a command's data pointer; extents are as long as they can be */
+struct sim_iter {
+	struct sim_req *req;
+	uint64_t left;	  /* bytes still to hand out */
+	uint64_t iova;	  /* PRP: next entry's address or current SGL descriptor's */
+	uint64_t seg, seg_left; /* list position: address, entries or bytes left */
+	uint32_t ext_left;
+	uint16_t n, pos;
+	uint64_t list[64]; /* a piece of the PRP list or SGL segment, fetched */
+	uint8_t state;
+};
+
+/**
+ * sim_iter_start() - begin walking the data pointer of @req for @len bytes
+ * Return: 0 or a status (PRP offset, SGL descriptor and length errors found at once).
+ */
+uint16_t sim_iter_start(struct sim_iter *it, struct sim_req *req, uint64_t len);
+
+/**
+ * sim_iter_move() - move the next @len bytes of the walk to or from @buf
+ * @buf may be memory of a store (never dereferenced here), and adjacent extents are gathered
+ * into one port call.
+ * Return: 0 or a status.
+ */
+uint16_t sim_iter_move(struct sim_iter *it, enum sim_dma_dir dir, void *buf, size_t len);
+
+/** sim_mdts_ok() - whether @len bytes are within Maximum Data Transfer Size */
+bool sim_mdts_ok(const struct sim_ctrl *c, uint64_t len);
+
+/* ---- queues (queue.c) ------------------------------------------------------------------- */
+
+/**
+ * struct sim_cq - completion queue
+ * @lock:  guards tail, phase and the wait list
+ * @entries: the queue in host memory, or NULL if it must be reached by DMA at @iova
+ */
+struct sim_cq {
+	mtx_t lock;
+	uint16_t qid, vector;
+	uint32_t size; /* entries */
+	bool irq_enabled, phase;
+	uint32_t tail;
+	_Atomic uint32_t head;
+	uint64_t iova;
+	struct sim_cqe *entries;
+	unsigned int nr_sqs;
+	/* completions that found the queue full wait here in order (req list) */
+	struct sim_done *wait_head, **wait_tail;
+};
+
+/**
+ * struct sim_sq - submission queue
+ * @tail:    written by the doorbell, any thread
+ * @running: whoever holds it fetches commands; others only move @tail
+ * @reqs:    one request per entry, made with the queue; @free is a LIFO under @lock
+ */
+struct sim_sq {
+	mtx_t lock;
+	struct sim_ctrl *ctrl;
+	struct sim_cq *cq;
+	uint16_t qid;
+	uint32_t size;
+	uint8_t qprio;
+	_Atomic uint32_t tail;
+	_Atomic uint32_t head;
+	_Atomic int running;
+	uint64_t iova;
+	const struct sim_sqe *entries;
+	struct sim_req *reqs, *free;
+	struct sim_req *pending; /* requests whose handler returned SIM_PENDING */
+	unsigned int nr_free;
+};
+
+/** sim_queue_init_admin() - make the admin queue pair from AQA, ASQ, ACQ. Return: 0 or SIM_E*. */
+int sim_queue_init_admin(struct sim_ctrl *c);
+/** sim_queues_free() - drop every queue and every request; writer side held */
+void sim_queues_free(struct sim_ctrl *c);
+/** sim_doorbell() - a doorbell register was written */
+void sim_doorbell(struct sim_ctrl *c, uint64_t off, uint32_t val);
+/** sim_req_abort() - find a pending request of @sqid by @cid and take it off its list, or NULL */
+struct sim_req *sim_req_find(struct sim_ctrl *c, uint16_t sqid, uint16_t cid);
+/** sim_irq_flush() - deliver the vectors gathered while locks were held; no lock may be held */
+void sim_irq_flush(struct sim_ctrl *c);
+
+uint16_t sim_create_io_cq(struct sim_req *req);
+uint16_t sim_create_io_sq(struct sim_req *req);
+uint16_t sim_delete_io_cq(struct sim_req *req);
+uint16_t sim_delete_io_sq(struct sim_req *req);
+
+/* ---- the controller --------------------------------------------------------------------- */
+
+enum sim_ctrl_state { /* reset.c: total table state x event */
+	SIM_CS_DISABLED,  /* CC.EN = 0, RDY = 0 */
+	SIM_CS_READY,	  /* CC.EN = 1, RDY = 1 */
+	SIM_CS_SHUTDOWN,  /* SHST = 10b while enabled: no command is processed */
+	SIM_CS_SHUTDOWN_DISABLED, /* SHST = 10b while CC.EN = 0 */
+	SIM_CS_FAILED,	  /* CFS = 1: only a reset helps */
+	SIM_CS__N,
+};
+
+#define SIM_ELPE 63 /* Error Log Page Entries, 0's based */
+#define SIM_AER_MAX 256
+#define SIM_ACL 3 /* Abort Command Limit, 0's based */
+#define SIM_TEMP_K 323 /* composite temperature, kelvin: the one QEMU reports */
+#define SIM_WCTEMP 343
+#define SIM_CCTEMP 353
+
+/** struct sim_err_log - Error Information log, volatile (NVMe base, 5.1.12.1.2) */
+struct sim_err_log {
+	mtx_t lock;
+	uint32_t next, nr;
+	struct nvme_error_log_page entry[SIM_ELPE + 1];
+};
+
+/** struct sim_feat - current values; reset to their defaults by a Controller Level Reset */
+struct sim_feat {
+	uint32_t arbitration, power_mgmt, err_recovery /* of no namespace: default */;
+	uint16_t temp_over[9], temp_under[9]; /* by TMPSEL: composite, sensors 1..8 */
+	uint32_t irq_coalesce, write_atomicity, async_event, kato;
+	uint16_t nr_sq, nr_cq; /* allocated I/O queues, 0's based */
+	bool *iv_cd;	       /* Coalescing Disable by vector, msix_qsize of them */
+	uint64_t ts_base_ms, ts_set_ns;
+	uint8_t ts_origin;
+	uint8_t host_behavior[512];
+	uint32_t iocs_profile;
+};
+
+struct sim_aer_event {
+	uint8_t type, info, lid;
+};
+
+/**
+ * struct sim_aer - Asynchronous Events (NVMe base, 5.1.2)
+ * @req:    outstanding requests, oldest first
+ * @queue:  events no request was there for
+ * @masked: event types reported and not yet cleared by reading their log page
+ */
+struct sim_aer {
+	mtx_t lock;
+	struct sim_req *req[SIM_AER_MAX];
+	unsigned int nr_req;
+	struct sim_aer_event *queue; /* aer_max_queued of them */
+	unsigned int q_head, q_nr;
+	uint32_t masked;
+};
+
+/**
+ * struct sim_counters - what SMART reports; survives in a journal cell when there is one
+ * Atomic 64-bit words, so that a killed process leaves nothing torn. Scope: NVM subsystem per
+ * controller (LID 02h). Units: raw 512-byte sectors; the page divides.
+ */
+struct sim_counters {
+	_Atomic uint64_t sectors_read, sectors_written; /* 512 B */
+	_Atomic uint64_t reads, writes;
+	_Atomic uint64_t busy_ns, on_ns; /* on_ns: power-on time before this power-on */
+	_Atomic uint64_t power_cycles, unsafe_shutdowns;
+	_Atomic uint64_t media_errors, error_entries;
+	_Atomic uint64_t warn_temp_min, crit_temp_min;
+	_Atomic uint64_t dirty; /* 1 from power-on (CC.EN = 1) to a completed shutdown */
+	_Atomic uint64_t rsvd[3];
+};
+
+struct sim_ctrl {
+	struct sim_fn *fn;
+	struct sim_subsys *subsys;
+	struct sim_ctrl_params p;
+	uint16_t cntlid;
+	enum sim_ctrl_state state; /* under the subsystem's writer side */
+
+	/* registers (regs.c); CC and CSTS change under the writer side only */
+	uint64_t cap;
+	uint32_t intms, cc, csts, aqa, nssr;
+	uint64_t asq, acq;
+	uint32_t page_size; /* CC.MPS */
+
+	struct sim_sq **sq; /* max_ioqpairs + 1, index QID */
+	struct sim_cq **cq;
+	_Atomic bool queues_made; /* an I/O queue was created since the reset */
+	_Atomic uint64_t irq_pending[32]; /* vectors to deliver, by sim_irq_flush() */
+
+	struct sim_feat feat;
+	struct sim_aer aer;
+	struct sim_err_log err;
+	struct sim_counters *cnt;
+	struct sim_counters cnt_mem; /* when no journal cell backs them */
+	uint64_t power_on_ns;	     /* clock when the function was powered on */
+	uint8_t smart_warned;	     /* critical warning bits already reported */
+	uint8_t smart_inject;	     /* critical warning bits set from outside */
+	_Atomic uint64_t ka_deadline; /* Keep Alive timer, 0 off */
+	uint32_t attached[(SIM_NN + 32) / 32]; /* bit NSID */
+	uint32_t changed_ns[(SIM_NN + 32) / 32]; /* changed namespace list log */
+};
+
+static inline bool sim_ns_attached(const struct sim_ctrl *c, uint32_t nsid)
+{
+	return nsid && nsid <= SIM_NN && (c->attached[nsid / 32] >> (nsid % 32) & 1);
+}
+
+/** sim_ctrl_ns() - the attached namespace @nsid of @c, or NULL */
+struct sim_ns *sim_ctrl_ns(struct sim_ctrl *c, uint32_t nsid);
+
+/* regs.c */
+uint64_t sim_reg_read(struct sim_ctrl *c, uint64_t off, unsigned int size);
+void sim_reg_write(struct sim_ctrl *c, uint64_t off, unsigned int size, uint64_t val);
+void sim_regs_init(struct sim_ctrl *c);
+
+/* reset.c */
+enum sim_ctrl_event {
+	SIM_CE_ENABLE,	 /* CC.EN 0 -> 1 */
+	SIM_CE_DISABLE,	 /* CC.EN 1 -> 0 */
+	SIM_CE_SHUTDOWN, /* CC.SHN 00 -> 01 or 10 */
+	SIM_CE_RESET,	 /* function or subsystem reset */
+	SIM_CE_FATAL,	 /* the controller gives up */
+	SIM_CE__N,
+};
+/** sim_ctrl_event() - apply an event through the table; writer side held */
+void sim_ctrl_event(struct sim_ctrl *c, enum sim_ctrl_event ev);
+/** sim_ctrl_fatal() - set CSTS.CFS; takes the writer side */
+void sim_ctrl_fatal(struct sim_ctrl *c);
+
+/* feature.c */
+void sim_feat_reset(struct sim_ctrl *c);
+uint16_t sim_get_features(struct sim_req *req);
+uint16_t sim_set_features(struct sim_req *req);
+uint64_t sim_timestamp(struct sim_ctrl *c); /* the 8 bytes of Get Features - Timestamp */
+
+/* identify.c, log.c, aer.c, smart.c, error.c, abort.c, keepalive.c */
+uint16_t sim_identify(struct sim_req *req);
+uint16_t sim_get_log_page(struct sim_req *req);
+uint16_t sim_async_event_request(struct sim_req *req);
+uint16_t sim_abort(struct sim_req *req);
+uint16_t sim_keep_alive(struct sim_req *req);
+
+/** sim_aer_event() - report an event, if the host asked for its kind; any lock but aer's */
+void sim_aer_event(struct sim_ctrl *c, uint8_t type, uint8_t info, uint8_t lid);
+/** sim_aer_clear() - the log page @lid was read with RAE = 0 */
+void sim_aer_clear(struct sim_ctrl *c, uint8_t lid);
+void sim_aer_reset(struct sim_ctrl *c);
+
+/** sim_error_log_add() - record a failed command. @status without phase */
+void sim_error_log_add(struct sim_req *req, uint16_t status);
+void sim_error_log_reset(struct sim_ctrl *c);
+
+int sim_smart_init(struct sim_ctrl *c);		/* counters from the journal; power cycle */
+void sim_smart_power_on(struct sim_ctrl *c);	/* first enable after a power-on */
+void sim_smart_shutdown(struct sim_ctrl *c);	/* shutdown notification was processed */
+void sim_smart_fill(struct sim_ctrl *c, struct nvme_smart_log *s);
+void sim_smart_check(struct sim_ctrl *c);	/* temperature against thresholds: events */
+
+/* keepalive.c: timers. Return the next deadline, UINT64_MAX for none */
+void sim_keep_alive_start(struct sim_ctrl *c);
+uint64_t sim_keep_alive_run(struct sim_ctrl *c, uint64_t now);
+
+static inline uint64_t sim_now(const struct sim_ctrl *c)
+{
+	return c->subsys->clock.now_ns(c->subsys->clock.opaque);
+}
+
+#endif /* NVMESIM_CTRL_H */

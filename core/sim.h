@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sim.h - the device side: NVM subsystems, controllers, namespaces.
+ *
+ * This is the face of core/. It knows no operating system: whatever the device needs of the
+ * outside comes in through the ports declared here (host memory, interrupts, time, media,
+ * persistent records), and a host drives it as it drives hardware: configuration space,
+ * registers, queues in host memory, doorbells.
+ *
+ * Threads: sim_mmio_write() to doorbells, sim_mmio_read() and sim_run_timers() may be called
+ * from several threads at once. A port callback must not call back into core, except that a store
+ * may call its flush callback from anywhere.
+ */
+#ifndef NVMESIM_SIM_H
+#define NVMESIM_SIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** enum sim_err - what constructors and ports return, besides 0 */
+enum sim_err {
+	SIM_EINVAL = -1, /* a parameter is wrong */
+	SIM_ENOMEM = -2, /* no memory */
+	SIM_EIO = -3,	 /* the medium failed */
+	SIM_ENOSPC = -4, /* the medium is full */
+	SIM_EFAULT = -5, /* that host memory is not there, or may not be used so */
+	SIM_ENOENT = -6, /* no such thing */
+	SIM_EEXIST = -7, /* there is one already */
+	SIM_EROFS = -8,	 /* the medium cannot be written */
+};
+
+/** struct sim_msg - room for the sentence a constructor leaves when it fails */
+struct sim_msg {
+	char text[256];
+};
+
+/* ---- ports ------------------------------------------------------------------------------ */
+
+enum sim_dma_dir {
+	SIM_DMA_READ,  /* host memory -> device */
+	SIM_DMA_WRITE, /* device -> host memory */
+};
+
+/**
+ * struct sim_dma_vec - one contiguous move
+ * @iova: address in the function's I/O virtual address space
+ * @buf:  device-side memory (the store's own memory where the store can give it)
+ * @len:  bytes
+ */
+struct sim_dma_vec {
+	uint64_t iova;
+	void *buf;
+	size_t len;
+};
+
+/**
+ * struct sim_dma_port - the function's bus master side
+ * @xfer: move @n vectors, all or (on error) any part of them. Return: 0 or %SIM_EFAULT.
+ * @map:  address of @len contiguous bytes of host memory at @iova that stay valid until the
+ *        function is reset, or NULL if this memory must be reached with @xfer. Used for queues.
+ */
+struct sim_dma_port {
+	int (*xfer)(void *opaque, enum sim_dma_dir dir, const struct sim_dma_vec *vec, unsigned int n);
+	void *(*map)(void *opaque, uint64_t iova, size_t len);
+	void *opaque;
+};
+
+/**
+ * struct sim_irq_port - interrupts
+ * @msix: send the message of @vector (already unmasked, MSI-X enabled)
+ * @intx: level of the legacy pin, when MSI-X is off
+ */
+struct sim_irq_port {
+	void (*msix)(void *opaque, uint16_t vector, uint64_t addr, uint32_t data);
+	void (*intx)(void *opaque, bool level);
+	void *opaque;
+};
+
+/**
+ * struct sim_clock_port - time
+ * @now_ns:  monotonic nanoseconds
+ * @wall_ms: milliseconds since 1970-01-01 UTC
+ * @arm:     the earliest deadline moved to @deadline_ns: call sim_run_timers() then
+ *           (UINT64_MAX: no deadline). May be NULL.
+ */
+struct sim_clock_port {
+	uint64_t (*now_ns)(void *opaque);
+	uint64_t (*wall_ms)(void *opaque);
+	void (*arm)(void *opaque, uint64_t deadline_ns);
+	void *opaque;
+};
+
+struct sim_store;
+
+/**
+ * struct sim_store_ops - a medium of bytes
+ * @map:   address of the medium's own memory for @len bytes at @off, for DMA only: core never
+ *         dereferences it. With @write, the space is reserved before it returns, so that a full
+ *         disk is found here. NULL pointer in *@ptr and 0 returned: no direct memory, use
+ *         @read/@write.
+ * @read, @write: through a buffer.
+ * @zero:  make [@off, @off + @len) read as zeroes; @unmap: release the space where possible.
+ * @flush: make everything written durable, then call @done(@arg, 0 or %SIM_EIO), possibly before
+ *         flush returns, possibly later from another thread.
+ * @check: after a failed DMA from or to mapped memory: 0 when the medium's memory is sound there
+ *         (so the host's side failed), else %SIM_EIO or %SIM_ENOSPC.
+ * @used:  bytes of the medium that are allocated.
+ * All return 0 or a negative enum sim_err unless said otherwise.
+ */
+struct sim_store_ops {
+	int (*map)(struct sim_store *st, uint64_t off, size_t len, bool write, void **ptr);
+	int (*read)(struct sim_store *st, uint64_t off, void *buf, size_t len);
+	int (*write)(struct sim_store *st, uint64_t off, const void *buf, size_t len);
+	int (*zero)(struct sim_store *st, uint64_t off, uint64_t len, bool unmap);
+	void (*flush)(struct sim_store *st, void (*done)(void *arg, int err), void *arg);
+	int (*check)(struct sim_store *st, uint64_t off, size_t len, bool write);
+	uint64_t (*used)(struct sim_store *st);
+};
+
+/** struct sim_store - embedded first in an implementation; @size in bytes */
+struct sim_store {
+	const struct sim_store_ops *ops;
+	uint64_t size;
+	bool readonly;
+};
+
+/**
+ * struct sim_journal_port - what survives
+ * @put:  write record (@type, @key); it survives the death of the process when put returns.
+ * @get:  the newest record's length, at most @len bytes of it copied to @buf; %SIM_ENOENT.
+ *        *@version is the version it was written with.
+ * @cell: @len bytes (a multiple of 8) of memory that survives the death of the process by itself;
+ *        zeroed when new. For counters. NULL: no such memory.
+ * @sync: everything put, and the cells, survive a power cut when this returns.
+ */
+struct sim_journal_port {
+	int (*put)(void *opaque, uint16_t type, uint64_t key, uint16_t version, const void *buf,
+		   uint32_t len);
+	int (*get)(void *opaque, uint16_t type, uint64_t key, uint16_t *version, void *buf,
+		   uint32_t len);
+	void *(*cell)(void *opaque, uint16_t type, uint64_t key, uint32_t len);
+	int (*sync)(void *opaque);
+	void *opaque;
+};
+
+/* ---- building --------------------------------------------------------------------------- */
+
+struct sim_subsys;
+struct sim_fn; /* a PCI function with its controller */
+
+/**
+ * struct sim_subsys_params - an NVM subsystem
+ * @nqn:     NVM Subsystem Qualified Name, whole (at most 223 bytes)
+ * @clock:   time
+ * @journal: what survives; NULL opaque and callbacks: nothing does
+ */
+struct sim_subsys_params {
+	const char *nqn;
+	struct sim_clock_port clock;
+	struct sim_journal_port journal;
+};
+
+/** struct sim_ctrl_params - a controller; names and meaning are QEMU's `nvme` device's */
+struct sim_ctrl_params {
+	char serial[21];
+	char model[41];
+	char firmware_version[9];
+	uint32_t max_ioqpairs;	/* 1..65535 */
+	uint16_t msix_qsize;	/* 1..2048 vectors */
+	uint16_t mqes;		/* 0's based, >= 1 */
+	uint8_t mdts;		/* 2^mdts * 4 KiB; 1..9 */
+	uint8_t vsl;		/* Verify size limit, 2^vsl * 4 KiB */
+	uint8_t aerl;		/* 0's based */
+	uint32_t aer_max_queued;
+	bool use_intel_id;
+	struct sim_dma_port dma;
+	struct sim_irq_port irq;
+};
+
+/** struct sim_ns_params - a namespace */
+struct sim_ns_params {
+	uint32_t nsid; /* 0: the lowest free one */
+	uint8_t uuid[16];
+	uint8_t nguid[16];
+	uint64_t eui64; /* in host order; 0: none */
+	uint32_t logical_block_size;
+	uint32_t physical_block_size;
+	bool write_cache; /* volatile write cache enabled at power on */
+	bool shared;	  /* may be attached to several controllers */
+	struct sim_store *store; /* stays the caller's */
+};
+
+#define SIM_NN 256 /* namespaces a subsystem can have: Identify Controller NN */
+
+/**
+ * sim_subsys_new() - build an empty NVM subsystem
+ * @p:   parameters; copied
+ * @msg: sentence for the person, on failure
+ * Return: the subsystem, or NULL.
+ */
+struct sim_subsys *sim_subsys_new(const struct sim_subsys_params *p, struct sim_msg *msg);
+
+/** sim_subsys_free() - power off: nothing is notified, what is not persistent is gone */
+void sim_subsys_free(struct sim_subsys *s);
+
+/**
+ * sim_ns_add() - add a namespace and attach it to @fn (or, if @fn is NULL, to every controller)
+ * Return: the NSID (> 0), or a negative enum sim_err with a sentence in @msg.
+ */
+int64_t sim_ns_add(struct sim_subsys *s, struct sim_fn *fn, const struct sim_ns_params *p,
+		   struct sim_msg *msg);
+
+/**
+ * sim_fn_add() - add a PCI function with a controller
+ * Return: the function, or NULL with a sentence in @msg.
+ */
+struct sim_fn *sim_fn_add(struct sim_subsys *s, const struct sim_ctrl_params *p,
+			  struct sim_msg *msg);
+
+/* ---- driving ---------------------------------------------------------------------------- */
+
+/**
+ * sim_cfg_read() - read PCI configuration space
+ * @off:  byte offset, naturally aligned to @size, below 4096
+ * @size: 1, 2 or 4
+ * Return: the value; all ones outside.
+ */
+uint32_t sim_cfg_read(struct sim_fn *fn, uint32_t off, unsigned int size);
+
+/** sim_cfg_write() - write PCI configuration space, through the write masks; starts FLR */
+void sim_cfg_write(struct sim_fn *fn, uint32_t off, unsigned int size, uint32_t val);
+
+/** sim_bar_size() - bytes of BAR @bar (0 when there is none); PCI local bus specification */
+uint64_t sim_bar_size(struct sim_fn *fn, unsigned int bar);
+
+/**
+ * sim_mmio_read() - read a BAR
+ * @off: byte offset; @size: 4 or 8, aligned. Other accesses return 0 (NVMe base, 3.1.4).
+ */
+uint64_t sim_mmio_read(struct sim_fn *fn, unsigned int bar, uint64_t off, unsigned int size);
+
+/**
+ * sim_mmio_write() - write a BAR; a submission queue doorbell runs the controller on this thread
+ */
+void sim_mmio_write(struct sim_fn *fn, unsigned int bar, uint64_t off, unsigned int size,
+		    uint64_t val);
+
+enum sim_reset {
+	SIM_RESET_FLR,	       /* function level reset */
+	SIM_RESET_CONVENTIONAL, /* hot reset, link down */
+};
+
+/** sim_fn_reset() - PCI-level reset of a function */
+void sim_fn_reset(struct sim_fn *fn, enum sim_reset kind);
+
+/** sim_run_timers() - do what is due. Return: the next deadline in ns, or UINT64_MAX. */
+uint64_t sim_run_timers(struct sim_subsys *s);
+
+/** sim_fn_cntlid() - Controller Identifier of the function's controller */
+uint16_t sim_fn_cntlid(const struct sim_fn *fn);
+
+/* ---- generated pages: spec coverage in docs/ comes from the tables themselves ------------- */
+
+/** struct sim_row - a row of one of core's tables, for documents, traces and tests */
+struct sim_row {
+	const char *table; /* "admin", "nvm", "log", "feature", "identify", "register" */
+	uint32_t id;
+	const char *name;
+};
+
+/** sim_table_rows() - calls @cb for every row of every table */
+void sim_table_rows(void (*cb)(void *arg, const struct sim_row *row), void *arg);
+
+/** sim_cmd_name() - name of an opcode, for traces; never NULL */
+const char *sim_cmd_name(bool admin, uint8_t opcode);
+
+#endif /* NVMESIM_SIM_H */
