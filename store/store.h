@@ -22,8 +22,8 @@ struct sim_store *store_null_new(uint64_t size, struct sim_msg *msg);
 /**
  * struct store_file_params - a backing file
  * @path:
- * @size:      0: the file's own size; else the size a new file is made with (sparse). An existing file
- *             that is smaller is an error, a larger one is used up to @size.
+ * @size:      0: the file's own size; else the size a new file is made with (sparse). An existing
+ *             file that is smaller is an error, a larger one is used up to @size.
  * @default_size: what a file that does not exist is made with when @size is 0
  * @readonly:  open for reading
  * @create:    a missing file is made
@@ -54,7 +54,7 @@ struct sim_store *store_file_new(const struct store_file_params *p, struct sim_m
 int store_fd(struct sim_store *st);
 void store_run(struct sim_store *st);
 
-/** store_free() - close a store of any kind; flushes first */
+/** store_free() - close a store of any kind; finishes and tells the flushes that were begun */
 void store_free(struct sim_store *st);
 
 /**
