@@ -102,7 +102,7 @@ struct sim_store;
  * @read, @write: through a buffer.
  * @zero:  make [@off, @off + @len) read as zeroes; @unmap: release the space where possible.
  * @flush: make everything written durable, then call @done(@arg, 0 or %SIM_EIO), possibly before
- *         flush returns, possibly later from another thread.
+ *         flush returns (but then no other flush's @done), possibly later from another thread.
  * @check: after a failed DMA from or to mapped memory: 0 when the medium's memory is sound there
  *         (so the host's side failed), else %SIM_EIO or %SIM_ENOSPC.
  * @used:  bytes of the medium that are allocated.
@@ -201,7 +201,10 @@ struct sim_ns_params {
  */
 struct sim_subsys *sim_subsys_new(const struct sim_subsys_params *p, struct sim_msg *msg);
 
-/** sim_subsys_free() - power off: nothing is notified, what is not persistent is gone */
+/**
+ * sim_subsys_free() - power off: nothing is notified, what is not persistent is gone
+ * No other call may be running. Flushes the stores have not finished may finish later.
+ */
 void sim_subsys_free(struct sim_subsys *s);
 
 /**

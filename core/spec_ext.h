@@ -31,4 +31,16 @@ _Static_assert(sizeof(struct nvme_supported_log_pages) == 1024, "figure 202");
 #define SIM_REG_NSSR_MAGIC 0x4e564d65u /* "NVMe" */
 #define SIM_VS_2_1 0x00020100u
 
+/* NVMe base 2.1, Error Information Log Entry: bytes <nvme/types.h> 1.3 calls reserved */
+#define SIM_ERR_CSI 30
+#define SIM_ERR_OPCODE 31
+#define SIM_ERR_LPVER 63
+
+/* NVM command set 1.1, I/O Command Set specific Identify Controller: bytes 1.3 calls reserved */
+#define SIM_ID_CTRL_NVM_VER 20 /* 4 bytes: version of the command set */
+#define SIM_NVM_VER_1_1 0x00010100u
+_Static_assert(sizeof(struct nvme_id_ctrl_nvm) == 4096, "NVM command set 1.1, section 4.1.5.4");
+_Static_assert(sizeof(struct nvme_firmware_slot) == 512, "section 5.1.12.1.4");
+_Static_assert(sizeof(struct nvme_id_psd) == 32, "figure 313");
+
 #endif /* NVMESIM_SPEC_EXT_H */

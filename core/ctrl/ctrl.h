@@ -97,9 +97,15 @@ _Static_assert(sizeof(struct sim_cqe) == 16, "CQE is 16 bytes");
  * @err_loc:   Parameter Error Location for the error log: byte | bit << 8; 0xffff none
  * @err_lba:   LBA for the error log
  * @next:      free list, or a list of pending requests
- * @cancel:    set by a handler that returned SIM_PENDING: give the command up now. It is called
- *             with the subsystem's writer side held and must not complete the request itself.
+ * @cancel:    set by a handler that returns SIM_PENDING: give the command up now. It is called
+ *             with the subsystem's writer side held and must not complete the request itself; the
+ *             handler's side of things must not touch @req afterwards. NULL: it cannot be given
+ *             up; sim_req_complete() is still called one day and then does nothing (a flush the
+ *             store has begun), even if controller and queue are long gone.
  * @priv:      the pending handler's own
+ * @state:     enum in queue.h, under @sq's lock
+ * @status:    as it goes into the CQE
+ * @cq_next:   completions waiting for room in their queue
  */
 struct sim_req {
 	struct sim_ctrl *ctrl;
@@ -114,6 +120,9 @@ struct sim_req {
 	struct sim_req *next, **pprev;
 	void (*cancel)(struct sim_req *req);
 	uintptr_t priv[2];
+	uint8_t state;
+	uint16_t status;
+	struct sim_req *cq_next;
 };
 
 /* ---- the command table ------------------------------------------------------------------ */
@@ -154,12 +163,22 @@ extern const struct sim_cmd sim_nvm_cmds[256];	 /* ns/nvm.c */
 /** sim_cmd_row() - the row of @opcode on @sq's kind of queue, or NULL (handler-less) */
 const struct sim_cmd *sim_cmd_row(const struct sim_ctrl *c, bool admin, uint8_t opcode);
 
-/** sim_execute() - run one fetched command to completion or to SIM_PENDING; dispatch.c */
-void sim_execute(struct sim_req *req);
+/** sim_execute() - run one fetched command; dispatch.c. Return: its final status or SIM_PENDING */
+uint16_t sim_execute(struct sim_req *req);
 
-/** sim_req_complete() - complete a request whose handler returned SIM_PENDING; any thread.
- * Takes the reader side itself. Interrupts it causes are delivered before it returns. */
+/** sim_final_status() - account a command that ends with @status: error log, DNR, More
+ * Return: the status as it goes into the CQE. */
+uint16_t sim_final_status(struct sim_req *req, uint16_t status);
+
+/** sim_req_complete() - complete a request whose handler returned, or is about to return,
+ * SIM_PENDING; any thread, also the handler's own (a store may call back before its flush returns;
+ * the CQE is then posted when the handler has returned). Takes no side of the subsystem's lock.
+ * Interrupts it causes are delivered before it returns, unless the handler is still running. */
 void sim_req_complete(struct sim_req *req, uint16_t status);
+/** sim_req_complete_locked() - same, for a caller that holds the subsystem's reader or writer side
+ * (a handler of another command, aer.c). The interrupt waits for sim_irq_flush(), which every way
+ * out of core calls. */
+void sim_req_complete_locked(struct sim_req *req, uint16_t status);
 
 /* ---- data pointers (dptr.c) ------------------------------------------------------------- */
 
@@ -171,16 +190,21 @@ void sim_req_complete(struct sim_req *req, uint16_t status);
  */
 uint16_t sim_xfer(struct sim_req *req, enum sim_dma_dir dir, void *buf, size_t len);
 
-/** struct sim_iter - walks a command's data pointer; extents are as long as they can be */
+/** struct sim_iter - walks a command's data pointer; extents are as long as they can be
+ * @left:      bytes of the command not yet handed out
+ * @iova, @ext_left: rest of the current extent
+ * @seg, @seg_left:  list position behind what is in @list: address, entries to fetch
+ * @list:      a piece of the PRP list or SGL segment; @pos of @n words used
+ */
 struct sim_iter {
 	struct sim_req *req;
-	uint64_t left;	  /* bytes still to hand out */
-	uint64_t iova;	  /* PRP: next entry's address or current SGL descriptor's */
-	uint64_t seg, seg_left; /* list position: address, entries or bytes left */
-	uint32_t ext_left;
+	uint64_t left;
+	uint64_t iova, ext_left;
+	uint64_t seg, seg_left;
+	uint32_t budget; /* SGL descriptors a command may still use */
 	uint16_t n, pos;
-	uint64_t list[64]; /* a piece of the PRP list or SGL segment, fetched */
-	uint8_t state;
+	bool sgl, last_seg;
+	uint64_t list[64];
 };
 
 /**
@@ -204,56 +228,71 @@ bool sim_mdts_ok(const struct sim_ctrl *c, uint64_t len);
 
 /**
  * struct sim_cq - completion queue
- * @lock:  guards tail, phase and the wait list
+ * @lock:    guards everything below it but @head; taken before a submission queue's lock
  * @entries: the queue in host memory, or NULL if it must be reached by DMA at @iova
+ * @wait:    completions that found the queue full, in order
  */
 struct sim_cq {
 	mtx_t lock;
 	uint16_t qid, vector;
 	uint32_t size; /* entries */
 	bool irq_enabled, phase;
-	uint32_t tail;
-	_Atomic uint32_t head;
 	uint64_t iova;
 	struct sim_cqe *entries;
 	unsigned int nr_sqs;
-	/* completions that found the queue full wait here in order (req list) */
-	struct sim_done *wait_head, **wait_tail;
+	_Atomic uint32_t head;
+	_Atomic uint32_t tail;
+	struct sim_req *wait, **wait_end;
 };
 
 /**
  * struct sim_sq - submission queue
+ * @gen:     no two queues of a controller have the same
  * @tail:    written by the doorbell, any thread
- * @running: whoever holds it fetches commands; others only move @tail
- * @reqs:    one request per entry, made with the queue; @free is a LIFO under @lock
+ * @head:    next entry to fetch; written by whoever holds @running
+ * @running: whoever sets it fetches commands; others only move @tail
+ * @cur:     request of whoever holds @running: a command that ends at once never takes @lock
+ * @lock:    guards what follows
+ * @reqs:    @nr_reqs requests; those below @nr_used were used once, @free is a LIFO of them
+ * @pending: requests whose handler returned SIM_PENDING
+ * @nr_completing: requests being completed right now by another thread
+ * @nr_out:  requests that outlive the queue: waiting in a full CQ, or not to be cancelled
+ * @dead:    the queue is deleted; the last of @nr_out frees the memory
+ * @starved: there was no request for a command that could have been fetched
  */
 struct sim_sq {
-	mtx_t lock;
 	struct sim_ctrl *ctrl;
 	struct sim_cq *cq;
 	uint16_t qid;
 	uint32_t size;
 	uint8_t qprio;
+	uint64_t gen;
+	uint64_t iova;
+	const struct sim_sqe *entries;
 	_Atomic uint32_t tail;
 	_Atomic uint32_t head;
 	_Atomic int running;
-	uint64_t iova;
-	const struct sim_sqe *entries;
-	struct sim_req *reqs, *free;
-	struct sim_req *pending; /* requests whose handler returned SIM_PENDING */
-	unsigned int nr_free;
+	struct sim_req *cur;
+	mtx_t lock;
+	struct sim_req *reqs, *free, *pending;
+	uint32_t nr_reqs, nr_used, nr_completing, nr_out;
+	bool dead;
+	_Atomic bool starved;
 };
 
 /** sim_queue_init_admin() - make the admin queue pair from AQA, ASQ, ACQ. Return: 0 or SIM_E*. */
 int sim_queue_init_admin(struct sim_ctrl *c);
 /** sim_queues_free() - drop every queue and every request; writer side held */
 void sim_queues_free(struct sim_ctrl *c);
-/** sim_doorbell() - a doorbell register was written */
+/** sim_doorbell() - doorbell register @off bytes behind the first one was written */
 void sim_doorbell(struct sim_ctrl *c, uint64_t off, uint32_t val);
-/** sim_req_abort() - find a pending request of @sqid by @cid and take it off its list, or NULL */
-struct sim_req *sim_req_find(struct sim_ctrl *c, uint16_t sqid, uint16_t cid);
 /** sim_irq_flush() - deliver the vectors gathered while locks were held; no lock may be held */
 void sim_irq_flush(struct sim_ctrl *c);
+/** sim_intx_wanted() - whether the pin is to be asserted: an unmasked CQ has entries */
+bool sim_intx_wanted(struct sim_ctrl *c);
+/** sim_dma() - bus master access. Return: 0 or SIM_EFAULT (bus mastering off included) */
+int sim_dma(struct sim_ctrl *c, enum sim_dma_dir dir, const struct sim_dma_vec *vec,
+	    unsigned int n);
 
 uint16_t sim_create_io_cq(struct sim_req *req);
 uint16_t sim_create_io_sq(struct sim_req *req);
@@ -274,9 +313,10 @@ enum sim_ctrl_state { /* reset.c: total table state x event */
 #define SIM_ELPE 63 /* Error Log Page Entries, 0's based */
 #define SIM_AER_MAX 256
 #define SIM_ACL 3 /* Abort Command Limit, 0's based */
+#define SIM_KAS 1 /* Keep Alive granularity, 100 ms */
 #define SIM_TEMP_K 323 /* composite temperature, kelvin: the one QEMU reports */
 #define SIM_WCTEMP 343
-#define SIM_CCTEMP 353
+#define SIM_CCTEMP 373
 
 /** struct sim_err_log - Error Information log, volatile (NVMe base, 5.1.12.1.2) */
 struct sim_err_log {
@@ -300,6 +340,7 @@ struct sim_feat {
 
 struct sim_aer_event {
 	uint8_t type, info, lid;
+	uint64_t seq; /* when it happened, see sim_aer_mark() */
 };
 
 /**
@@ -312,9 +353,11 @@ struct sim_aer {
 	mtx_t lock;
 	struct sim_req *req[SIM_AER_MAX];
 	unsigned int nr_req;
-	struct sim_aer_event *queue; /* aer_max_queued of them */
-	unsigned int q_head, q_nr;
+	struct sim_aer_event *queue; /* room for aer_max_queued, oldest first */
+	unsigned int q_nr;
 	uint32_t masked;
+	uint8_t masked_lid[8]; /* by type: the log page that unmasks it */
+	uint64_t seq;	       /* events so far */
 };
 
 /**
@@ -342,21 +385,28 @@ struct sim_ctrl {
 
 	/* registers (regs.c); CC and CSTS change under the writer side only */
 	uint64_t cap;
-	uint32_t intms, cc, csts, aqa, nssr;
-	uint64_t asq, acq;
+	_Atomic uint32_t intms, cc, csts, aqa;
+	_Atomic uint64_t asq, acq;
 	uint32_t page_size; /* CC.MPS */
 
 	struct sim_sq **sq; /* max_ioqpairs + 1, index QID */
 	struct sim_cq **cq;
 	_Atomic bool queues_made; /* an I/O queue was created since the reset */
+	uint64_t queue_gen; /* last sim_sq.gen given */
+	_Atomic uint32_t irq_words; /* bit n: irq_pending[n] is not zero */
 	_Atomic uint64_t irq_pending[32]; /* vectors to deliver, by sim_irq_flush() */
+	_Atomic bool intx_dirty; /* the pin's level may have changed */
+	_Atomic bool queue_fault; /* a queue could not be reached by DMA: CFS on the way out */
+	struct sim_shutdown *shutdown; /* reset.c */
+	_Atomic uint32_t io_running; /* I/O queues being run: Controller Busy Time */
+	_Atomic uint64_t busy_since;
 
 	struct sim_feat feat;
 	struct sim_aer aer;
 	struct sim_err_log err;
 	struct sim_counters *cnt;
 	struct sim_counters cnt_mem; /* when no journal cell backs them */
-	uint64_t power_on_ns;	     /* clock when the function was powered on */
+	_Atomic uint64_t power_on_ns; /* clock when power-on time was last accounted */
 	uint8_t smart_warned;	     /* critical warning bits already reported */
 	uint8_t smart_inject;	     /* critical warning bits set from outside */
 	_Atomic uint64_t ka_deadline; /* Keep Alive timer, 0 off */
@@ -370,7 +420,19 @@ static inline bool sim_ns_attached(const struct sim_ctrl *c, uint32_t nsid)
 }
 
 /** sim_ctrl_ns() - the attached namespace @nsid of @c, or NULL */
-struct sim_ns *sim_ctrl_ns(struct sim_ctrl *c, uint32_t nsid);
+static inline struct sim_ns *sim_ctrl_ns(struct sim_ctrl *c, uint32_t nsid)
+{
+	return sim_ns_attached(c, nsid) ? c->subsys->ns[nsid] : NULL;
+}
+
+/* ctrl.c */
+struct sim_ctrl *sim_ctrl_new(struct sim_fn *fn, struct sim_subsys *s,
+			      const struct sim_ctrl_params *p, uint16_t cntlid,
+			      struct sim_msg *msg);
+void sim_ctrl_free(struct sim_ctrl *c);
+
+/** sim_reg_rows() - the register table's rows, for sim_table_rows() */
+void sim_reg_rows(void (*cb)(void *arg, const struct sim_row *row), void *arg);
 
 /* regs.c */
 uint64_t sim_reg_read(struct sim_ctrl *c, uint64_t off, unsigned int size);
@@ -388,11 +450,16 @@ enum sim_ctrl_event {
 };
 /** sim_ctrl_event() - apply an event through the table; writer side held */
 void sim_ctrl_event(struct sim_ctrl *c, enum sim_ctrl_event ev);
+/** sim_shutdown_new() - what a shutdown notification in progress needs. Return: 0, SIM_ENOMEM */
+int sim_shutdown_new(struct sim_ctrl *c);
+void sim_shutdown_free(struct sim_ctrl *c);
 /** sim_ctrl_fatal() - set CSTS.CFS; takes the writer side */
 void sim_ctrl_fatal(struct sim_ctrl *c);
 
 /* feature.c */
-void sim_feat_reset(struct sim_ctrl *c);
+int sim_feat_init(struct sim_ctrl *c); /* allocates; p is set. Return: 0 or SIM_ENOMEM */
+void sim_feat_free(struct sim_ctrl *c);
+void sim_feat_reset(struct sim_ctrl *c); /* Controller Level Reset: defaults; writer side held */
 uint16_t sim_get_features(struct sim_req *req);
 uint16_t sim_set_features(struct sim_req *req);
 uint64_t sim_timestamp(struct sim_ctrl *c); /* the 8 bytes of Get Features - Timestamp */
@@ -404,14 +471,28 @@ uint16_t sim_async_event_request(struct sim_req *req);
 uint16_t sim_abort(struct sim_req *req);
 uint16_t sim_keep_alive(struct sim_req *req);
 
-/** sim_aer_event() - report an event, if the host asked for its kind; any lock but aer's */
+int sim_aer_init(struct sim_ctrl *c); /* lock and event queue; p is set. Return: 0 or SIM_ENOMEM */
+void sim_aer_free(struct sim_ctrl *c);
+/** sim_aer_event() - report an event, if the host asked for its kind
+ * The subsystem's reader or writer side is held; whoever holds it calls sim_irq_flush(@c) after. */
 void sim_aer_event(struct sim_ctrl *c, uint8_t type, uint8_t info, uint8_t lid);
-/** sim_aer_clear() - the log page @lid was read with RAE = 0 */
-void sim_aer_clear(struct sim_ctrl *c, uint8_t lid);
-void sim_aer_reset(struct sim_ctrl *c);
+/** sim_aer_mark() - now, for sim_aer_clear() */
+uint64_t sim_aer_mark(struct sim_ctrl *c);
+/** sim_aer_clear() - the log page @lid was read with RAE = 0
+ * @mark: sim_aer_mark() before the page was filled: what happened later is not in it. */
+void sim_aer_clear(struct sim_ctrl *c, uint8_t lid, uint64_t mark);
+/** sim_aer_take() - take the outstanding request @cid out (for Abort), or NULL */
+struct sim_req *sim_aer_take(struct sim_ctrl *c, uint16_t cid);
+void sim_aer_reset(struct sim_ctrl *c); /* writer side held, before sim_queues_free() */
 
 /** sim_error_log_add() - record a failed command. @status without phase */
 void sim_error_log_add(struct sim_req *req, uint16_t status);
+/** sim_error_log_event() - record an error that is not specific to a command */
+void sim_error_log_event(struct sim_ctrl *c, uint16_t status);
+int sim_error_log_init(struct sim_ctrl *c); /* lock */
+void sim_error_log_free(struct sim_ctrl *c);
+/** sim_error_log_fill() - the page: newest entry first, SIM_ELPE + 1 entries */
+void sim_error_log_fill(struct sim_ctrl *c, struct nvme_error_log_page *page);
 void sim_error_log_reset(struct sim_ctrl *c);
 
 int sim_smart_init(struct sim_ctrl *c);		/* counters from the journal; power cycle */
@@ -419,6 +500,8 @@ void sim_smart_power_on(struct sim_ctrl *c);	/* first enable after a power-on */
 void sim_smart_shutdown(struct sim_ctrl *c);	/* shutdown notification was processed */
 void sim_smart_fill(struct sim_ctrl *c, struct nvme_smart_log *s);
 void sim_smart_check(struct sim_ctrl *c);	/* temperature against thresholds: events */
+void sim_smart_power_off(struct sim_ctrl *c);	/* the function goes: power-on time to the cell */
+uint64_t sim_smart_run(struct sim_ctrl *c, uint64_t now); /* a timer, as sim_keep_alive_run() */
 
 /* keepalive.c: timers. Return the next deadline, UINT64_MAX for none */
 void sim_keep_alive_start(struct sim_ctrl *c);

@@ -12,10 +12,16 @@
 
 struct sim_iter;
 
+/** struct sim_media - the blocks of a namespace: 1 << @lbads bytes each, on @store */
 struct sim_media {
 	struct sim_store *store;
 	uint8_t lbads;
 };
+
+/*
+ * All take a range the caller has checked, and return 0 or the status the command is to end with.
+ * Where the medium failed, the request's err_lba says at which block.
+ */
 
 /** sim_media_read() - @nlb blocks at @slba to the host, through @it. Return: 0 or a status. */
 uint16_t sim_media_read(struct sim_media *m, uint64_t slba, uint32_t nlb, struct sim_iter *it);

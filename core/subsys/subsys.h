@@ -39,6 +39,7 @@ struct sim_subsys {
 	unsigned int nr_ctrls;
 	struct sim_ns *ns[SIM_NN + 1]; /* by NSID; 0 unused */
 	_Atomic uint64_t deadline; /* armed at the clock port */
+	uint32_t attach_all[(SIM_NN + 32) / 32]; /* bit NSID: every controller to come has it too */
 };
 
 /** sim_arm() - something is due at @deadline_ns: tell the clock port if that is the earliest */

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "../../core/sim.h"
@@ -31,6 +32,7 @@ struct drv_cqe {
 
 struct drv_queue {
 	uint16_t qid, size, sq_tail, cq_head;
+	uint16_t cq_size; /* 0: as @size */
 	uint8_t phase;
 	uint64_t sq_iova, cq_iova;
 };
@@ -48,6 +50,10 @@ struct drv {
 	bool intx;
 	bool dma_unmapped; /* every DMA fails */
 	struct sim_journal_port journal;
+	bool own_store; /* drv_free() frees it */
+	bool no_map;	/* queues are reached by transfers, not through their address */
+	unsigned int xfers; /* calls of the DMA port's xfer */
+	unsigned int nr_vectors;
 };
 
 /** drv_params() - what drv_new() builds, QEMU's defaults; a test changes what it is about */
@@ -56,13 +62,16 @@ struct drv_params {
 	struct sim_ns_params ns;
 	uint64_t ns_bytes; /* 0: no namespace */
 	struct sim_journal_port journal;
+	bool no_map;
 };
 void drv_params(struct drv_params *p);
 
-/** drv_new() - function built, PCI enabled, controller not enabled. NULL p: defaults, 64 MiB ns */
+/** drv_new() - function built, PCI and MSI-X enabled, vectors unmasked, controller not enabled
+ * NULL p: defaults, 64 MiB namespace. A store in p->ns stays the test's. */
 struct drv *drv_new(const struct drv_params *p);
 void drv_free(struct drv *d);
-/** drv_enable() - AQA, ASQ, ACQ, CC, wait RDY; admin queue of 32. drv_start(): that, plus an I/O queue pair of 64 */
+/** drv_enable() - AQA, ASQ, ACQ, CC, wait RDY; admin queue of 32
+ * drv_start(): that, plus an I/O queue pair of 64 */
 void drv_enable(struct drv *d);
 void drv_start(struct drv *d);
 void drv_disable(struct drv *d);
@@ -80,10 +89,13 @@ void *drv_ptr(struct drv *d, uint64_t iova);
 uint16_t drv_submit(struct drv *d, struct drv_queue *q, struct drv_cmd *cmd);
 /** drv_poll() - take one completion, if there is one */
 bool drv_poll(struct drv *d, struct drv_queue *q, struct drv_cqe *cqe);
-/** drv_exec() - submit and wait (timers run). Return: status (SCT << 8 | SC, DNR and More masked off) */
+/** drv_exec() - submit and wait (timers run)
+ * Return: status (SCT << 8 | SC, DNR and More masked off) */
 uint16_t drv_exec(struct drv *d, struct drv_queue *q, struct drv_cmd *cmd, struct drv_cqe *cqe);
-/** drv_admin(), drv_io() - same, with PRPs for @len bytes at @iova (list built as needed); iova 0: none */
-uint16_t drv_admin(struct drv *d, struct drv_cmd *cmd, uint64_t iova, size_t len, struct drv_cqe *cqe);
+/** drv_admin(), drv_io() - same, with PRPs for @len bytes at @iova (list built as needed)
+ * iova 0: none */
+uint16_t drv_admin(struct drv *d, struct drv_cmd *cmd, uint64_t iova, size_t len,
+		   struct drv_cqe *cqe);
 uint16_t drv_io(struct drv *d, struct drv_cmd *cmd, uint64_t iova, size_t len, struct drv_cqe *cqe);
 void drv_prps(struct drv *d, struct drv_cmd *cmd, uint64_t iova, size_t len);
 /** drv_create_queue() - I/O completion and submission queue @qid of @size entries, vector @qid */

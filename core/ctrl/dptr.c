@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dptr.c - data pointers: PRP entries, PRP lists, SGL descriptors and segments
+ * (NVMe Base 2.1, 4.3).
+ *
+ * A walk yields extents of host memory, as long as they can be: neighbours are merged. Every walk
+ * ends: a PRP list yields at least a page per entry, and an SGL has a budget of descriptors.
+ */
+#include <assert.h>
+
+#include "tables.h"
+
+#define FLAGS_SGL 0xc0 /* PSDT is not 00b; dispatch.c lets 01b and 10b through */
+#define SGL_BYTES 16
+
+/* descriptor types, bits 7:4 of byte 15; the sub type, bits 3:0, is 0: an address */
+enum {
+	SGL_DATA_BLOCK = 0x00,
+	SGL_SEGMENT = 0x20,
+	SGL_LAST_SEGMENT = 0x30,
+};
+
+#define PEL_PRP1 SIM_PEL(24, 0)
+#define PEL_PRP2 SIM_PEL(32, 0)
+#define GATHER 32
+
+static uint16_t bad(struct sim_req *req, uint16_t pel, uint16_t status)
+{
+	req->err_loc = pel;
+	return status;
+}
+
+bool sim_mdts_ok(const struct sim_ctrl *c, uint64_t len)
+{
+	/* in units of CAP.MPSMIN, which is 4 KiB */
+	return !c->p.mdts || len <= 4096ull << c->p.mdts;
+}
+
+/* fetches up to a listful of words from @it->seg; @it->seg_left says how many there are */
+static uint16_t fetch(struct sim_iter *it)
+{
+	const unsigned int max = sizeof(it->list) / sizeof(it->list[0]);
+	struct sim_dma_vec vec = { .iova = it->seg, .buf = it->list };
+
+	it->n = (uint16_t)(it->seg_left < max ? it->seg_left : max);
+	it->pos = 0;
+	vec.len = it->n * sizeof(it->list[0]);
+	if (sim_dma(it->req->ctrl, SIM_DMA_READ, &vec, 1))
+		return bad(it->req, PEL_PRP1, SIM_DATA_TRANSFER_ERROR);
+	it->seg += vec.len;
+	it->seg_left -= it->n;
+	return SIM_OK;
+}
+
+/* ---- PRPs (4.3.1) ------------------------------------------------------------------------- */
+
+/* pages that @len bytes from a page's beginning touch */
+static uint64_t pages(const struct sim_iter *it, uint64_t len)
+{
+	return (len + it->req->ctrl->page_size - 1) / it->req->ctrl->page_size;
+}
+
+/*
+ * A list fills its page to the end, or ends with the last entry needed. When more are needed than
+ * the rest of the page holds, its last one points to the next list.
+ */
+static void prp_list_at(struct sim_iter *it, uint64_t iova)
+{
+	uint32_t ps = it->req->ctrl->page_size;
+	uint64_t room = (ps - (iova & (ps - 1))) / 8, want = pages(it, it->left);
+
+	it->seg = iova;
+	it->seg_left = want < room ? want : room;
+	it->n = it->pos = 0;
+}
+
+static uint16_t prp_start(struct sim_iter *it, uint64_t len)
+{
+	const uint32_t ps = it->req->ctrl->page_size;
+	const uint64_t *prp = it->req->sqe.dptr;
+	const uint64_t first = ps - (prp[0] & (ps - 1));
+
+	if (prp[0] & 3)
+		return bad(it->req, PEL_PRP1, SIM_PRP_OFFSET_INVALID);
+	it->iova = prp[0];
+	it->ext_left = len < first ? len : first;
+	it->left = len - it->ext_left;
+	if (!it->left)
+		return SIM_OK;
+	if (it->left > ps) {
+		if (prp[1] & 7)
+			return bad(it->req, PEL_PRP2, SIM_PRP_OFFSET_INVALID);
+		prp_list_at(it, prp[1]);
+		return SIM_OK;
+	}
+	if (prp[1] & (ps - 1))
+		return bad(it->req, PEL_PRP2, SIM_PRP_OFFSET_INVALID);
+	it->list[0] = sim_le64(prp[1]); /* as if it had been fetched */
+	it->n = 1;
+	return SIM_OK;
+}
+
+static uint16_t prp_next(struct sim_iter *it)
+{
+	const uint32_t ps = it->req->ctrl->page_size;
+	uint64_t entry;
+	uint16_t status;
+
+	for (;;) {
+		if (it->pos == it->n) {
+			status = fetch(it);
+			if (status)
+				return status;
+		}
+		entry = sim_le64(it->list[it->pos++]);
+		if (entry & (ps - 1))
+			return bad(it->req, PEL_PRP2, SIM_PRP_OFFSET_INVALID);
+		if (it->pos < it->n || it->seg_left || it->left <= ps)
+			break;
+		prp_list_at(it, entry); /* the page's last entry, and more is to come */
+	}
+	it->iova = entry;
+	it->ext_left = it->left < ps ? it->left : ps;
+	it->left -= it->ext_left;
+	return SIM_OK;
+}
+
+/* ---- SGLs (4.3.2) ------------------------------------------------------------------------- */
+
+static uint32_t desc_len(const uint64_t *d)
+{
+	return (uint32_t)sim_le64(d[1]);
+}
+
+static uint8_t desc_type(const uint64_t *d)
+{
+	return (uint8_t)(sim_le64(d[1]) >> 56);
+}
+
+/* goes to the segment that descriptor @d points to */
+static uint16_t sgl_enter(struct sim_iter *it, const uint64_t *d)
+{
+	if (!desc_len(d) || desc_len(d) % SGL_BYTES)
+		return bad(it->req, PEL_PRP1, SIM_SGL_INVALID_SEGMENT);
+	it->last_seg = desc_type(d) == SGL_LAST_SEGMENT;
+	it->seg = sim_le64(d[0]);
+	it->seg_left = desc_len(d) / sizeof(it->list[0]);
+	it->n = it->pos = 0;
+	return SIM_OK;
+}
+
+/*
+ * The next data block. At the end of the SGL, *@end is set.
+ */
+static uint16_t sgl_next(struct sim_iter *it, bool *end)
+{
+	*end = false;
+	for (;;) {
+		const uint64_t *d;
+		bool last;
+		uint16_t status;
+
+		if (it->pos == it->n) {
+			if (!it->seg_left) {
+				*end = true;
+				return SIM_OK;
+			}
+			status = fetch(it);
+			if (status)
+				return status;
+		}
+		if (!it->budget--)
+			return bad(it->req, PEL_PRP1, SIM_SGL_INVALID_COUNT);
+		d = &it->list[it->pos];
+		it->pos += 2;
+		last = it->pos == it->n && !it->seg_left;
+
+		switch (desc_type(d)) {
+		case SGL_DATA_BLOCK:
+			/* a segment that is not the last one ends with a way to the next */
+			if (last && !it->last_seg)
+				return bad(it->req, PEL_PRP1, SIM_SGL_INVALID_SEGMENT);
+			if (!desc_len(d))
+				continue;
+			it->iova = sim_le64(d[0]);
+			it->ext_left = desc_len(d);
+			return SIM_OK;
+		case SGL_SEGMENT:
+		case SGL_LAST_SEGMENT:
+			if (it->last_seg)
+				return bad(it->req, PEL_PRP1, SIM_SGL_INVALID_SEGMENT);
+			if (!last)
+				return bad(it->req, PEL_PRP1, SIM_SGL_INVALID_COUNT);
+			status = sgl_enter(it, d);
+			if (status)
+				return status;
+			continue;
+		default:
+			return bad(it->req, PEL_PRP1, SIM_SGL_INVALID_TYPE);
+		}
+	}
+}
+
+/* to the SGL's beginning: the descriptor in the command, taken for a last segment of one */
+static uint16_t sgl_rewind(struct sim_iter *it, uint64_t len)
+{
+	const uint64_t d[2] = { sim_le64(it->req->sqe.dptr[0]), sim_le64(it->req->sqe.dptr[1]) };
+
+	/* blocks of four bytes and a thousand idle descriptors are more than any host uses */
+	it->budget = (uint32_t)(len / 4 < 1u << 20 ? len / 4 : 1u << 20) + 1024;
+	it->ext_left = 0;
+	it->seg_left = 0;
+	it->last_seg = true;
+	switch (desc_type(d)) {
+	case SGL_DATA_BLOCK:
+		it->list[0] = d[0];
+		it->list[1] = d[1];
+		it->n = 2;
+		it->pos = 0;
+		return SIM_OK;
+	case SGL_SEGMENT:
+	case SGL_LAST_SEGMENT:
+		return sgl_enter(it, d);
+	default:
+		return bad(it->req, PEL_PRP1, SIM_SGL_INVALID_TYPE);
+	}
+}
+
+/*
+ * The SGL describes exactly @len bytes (SGLS.SDL is not reported). That is seen here, before any
+ * data moves, so that a command with a wrong SGL has changed nothing.
+ */
+static uint16_t sgl_start(struct sim_iter *it, uint64_t len)
+{
+	uint64_t total = 0;
+	uint16_t status = sgl_rewind(it, len);
+	bool end = false;
+
+	while (!status && !end && total <= len) {
+		status = sgl_next(it, &end);
+		if (!status && !end)
+			total += it->ext_left;
+	}
+	if (status)
+		return status;
+	if (total != len)
+		return bad(it->req, PEL_PRP1, SIM_SGL_INVALID_LENGTH);
+	it->left = len;
+	return sgl_rewind(it, len);
+}
+
+/* ---- both --------------------------------------------------------------------------------- */
+
+uint16_t sim_iter_start(struct sim_iter *it, struct sim_req *req, uint64_t len)
+{
+	it->req = req;
+	it->left = it->ext_left = 0;
+	it->seg_left = 0;
+	it->n = it->pos = 0;
+	it->sgl = req->sqe.flags & FLAGS_SGL;
+	if (!len)
+		return SIM_OK;
+	return it->sgl ? sgl_start(it, len) : prp_start(it, len);
+}
+
+static uint16_t next_extent(struct sim_iter *it)
+{
+	uint16_t status;
+	bool end;
+
+	if (!it->sgl)
+		return prp_next(it);
+	status = sgl_next(it, &end);
+	if (status)
+		return status;
+	/* the list was whole when the walk began; the host may have changed it since */
+	if (end || it->ext_left > it->left)
+		return bad(it->req, PEL_PRP1, SIM_SGL_INVALID_LENGTH);
+	it->left -= it->ext_left;
+	return SIM_OK;
+}
+
+uint16_t sim_iter_move(struct sim_iter *it, enum sim_dma_dir dir, void *buf, size_t len)
+{
+	struct sim_dma_vec vec[GATHER];
+	unsigned int n = 0;
+	uint8_t *p = buf;
+	uint16_t status;
+
+	assert(len <= it->ext_left + it->left);
+	while (len) {
+		size_t part;
+
+		if (!it->ext_left) {
+			status = next_extent(it);
+			if (status)
+				return status;
+		}
+		part = len < it->ext_left ? len : (size_t)it->ext_left;
+		if (n && vec[n - 1].iova + vec[n - 1].len == it->iova) {
+			vec[n - 1].len += part;
+		} else {
+			if (n == GATHER) {
+				if (sim_dma(it->req->ctrl, dir, vec, n))
+					return bad(it->req, PEL_PRP1, SIM_DATA_TRANSFER_ERROR);
+				n = 0;
+			}
+			vec[n++] = (struct sim_dma_vec){ it->iova, p, part };
+		}
+		p += part;
+		len -= part;
+		it->iova += part;
+		it->ext_left -= part;
+	}
+	if (n && sim_dma(it->req->ctrl, dir, vec, n))
+		return bad(it->req, PEL_PRP1, SIM_DATA_TRANSFER_ERROR);
+	return SIM_OK;
+}
+
+uint16_t sim_xfer(struct sim_req *req, enum sim_dma_dir dir, void *buf, size_t len)
+{
+	struct sim_iter it;
+	uint16_t status = sim_iter_start(&it, req, len);
+
+	return status ? status : sim_iter_move(&it, dir, buf, len);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * identify_ctrl.c - the Identify Controller data structures: CNS 01h (NVMe Base 2.1, figure 312)
+ * and CNS 06h (NVM Command Set 1.1, section 4.1.5.4). What is supported comes from the rows of the
+ * tables.
+ */
+#include <string.h>
+
+#include "../ns/ns.h"
+#include "../pci/pci.h"
+#include "tables.h"
+
+/* ASCII fields are left justified and padded with spaces (section 1.4.2) */
+static void put_ascii(char *field, size_t size, const char *text)
+{
+	size_t len = strlen(text);
+
+	memset(field, ' ', size);
+	memcpy(field, text, len < size ? len : size);
+}
+
+static uint16_t cfg16(const struct sim_fn *fn, unsigned int off)
+{
+	return (uint16_t)(fn->cfg[off] | fn->cfg[off + 1] << 8);
+}
+
+static uint16_t identify_oacs(void)
+{
+	uint16_t bits = 0;
+
+	for (unsigned int i = 0; i < 256; i++)
+		bits |= sim_admin_cmds[i].handler ? sim_admin_cmds[i].oacs : 0;
+	return bits;
+}
+
+static uint16_t identify_oncs(void)
+{
+	uint16_t bits = NVME_CTRL_ONCS_SAVE_FEATURES; /* the Select field of Get Features */
+
+	for (unsigned int i = 0; i < 256; i++)
+		bits |= sim_nvm_cmds[i].handler ? sim_nvm_cmds[i].oncs : 0;
+	for (unsigned int i = 0; i < sim_nr_feature_rows; i++)
+		bits |= sim_feature_rows[i].oncs;
+	return bits;
+}
+
+static uint8_t identify_lpa(void)
+{
+	uint8_t bits = NVME_CTRL_LPA_EXTENDED; /* log page offset and 32-bit NUMD */
+
+	for (unsigned int i = 0; i < sim_nr_log_rows; i++)
+		bits |= sim_log_rows[i].lpa;
+	return bits;
+}
+
+/* bytes of all namespaces of the subsystem: all capacity there is, is allocated to them */
+static uint64_t identify_capacity(const struct sim_subsys *s)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t nsid = 1; nsid <= SIM_NN; nsid++)
+		if (s->ns[nsid])
+			bytes += s->ns[nsid]->nsze << s->ns[nsid]->lbads;
+	return bytes;
+}
+
+/**
+ * sim_identify_ctrl() - CNS 01h, Identify Controller data structure
+ * Return: 0.
+ */
+uint16_t sim_identify_ctrl(struct sim_req *req, struct sim_ns *ns, uint8_t *page)
+{
+	static const uint8_t oui_qemu[3] = { 0x00, 0x54, 0x52 }; /* 52-54-00, LSB first */
+	static const uint8_t oui_intel[3] = { 0xb3, 0x02, 0x00 }; /* 00-02-B3 */
+	const struct sim_ctrl *c = req->ctrl;
+	struct nvme_id_ctrl *id = (struct nvme_id_ctrl *)page;
+	uint64_t capacity = sim_le64(identify_capacity(c->subsys));
+
+	id->vid = sim_le16(cfg16(c->fn, 0x00));
+	id->ssvid = sim_le16(cfg16(c->fn, 0x2c));
+	put_ascii(id->sn, sizeof(id->sn), c->p.serial);
+	put_ascii(id->mn, sizeof(id->mn), c->p.model);
+	put_ascii(id->fr, sizeof(id->fr), c->p.firmware_version);
+	id->rab = 6;
+	memcpy(id->ieee, c->p.use_intel_id ? oui_intel : oui_qemu, sizeof(id->ieee));
+	id->cmic = c->subsys->nr_ctrls > 1 ? NVME_CTRL_CMIC_MULTI_CTRL : 0;
+	id->mdts = c->p.mdts;
+	id->cntlid = sim_le16(c->cntlid);
+	id->ver = sim_le32(SIM_VS_2_1);
+	/* what a host may have to wait for is a flush at shutdown; the rest takes microseconds */
+	id->rtd3r = sim_le32(100000);
+	id->rtd3e = sim_le32(5000000);
+	id->oaes = sim_le32(NVME_CTRL_OAES_NA);
+	id->cntrltype = NVME_CTRL_CNTRLTYPE_IO;
+	id->oacs = sim_le16(identify_oacs());
+	id->acl = SIM_ACL;
+	id->aerl = c->p.aerl;
+	id->frmw = NVME_CTRL_FRMW_1ST_RO | 1 << 1; /* one slot */
+	id->lpa = identify_lpa();
+	id->elpe = SIM_ELPE;
+	id->npss = 0;
+	id->wctemp = sim_le16(SIM_WCTEMP);
+	id->cctemp = sim_le16(SIM_CCTEMP);
+	memcpy(id->tnvmcap, &capacity, sizeof(capacity));
+	id->kas = sim_le16(SIM_KAS);
+	id->sqes = 0x66;
+	id->cqes = 0x44;
+	id->nn = sim_le32(SIM_NN);
+	id->oncs = sim_le16(identify_oncs());
+	/* a volatile write cache, whether enabled or not; Flush takes NSID FFFFFFFFh */
+	id->vwc = NVME_CTRL_VWC_PRESENT | NVME_CTRL_VWC_FLUSH;
+	id->sgls = sim_le32(1); /* supported, no alignment or granularity needed */
+	memcpy(id->subnqn, c->subsys->nqn, strlen(c->subsys->nqn));
+	id->psd[0].mp = sim_le16(0x9c4); /* centiwatts */
+	id->psd[0].enlat = sim_le32(16);
+	id->psd[0].exlat = sim_le32(4);
+	return SIM_OK;
+}
+
+/**
+ * sim_identify_ctrl_nvm() - CNS 06h, CSI 00h: the NVM Command Set's controller data structure
+ * Return: 0.
+ */
+uint16_t sim_identify_ctrl_nvm(struct sim_req *req, struct sim_ns *ns, uint8_t *page)
+{
+	struct nvme_id_ctrl_nvm *id = (struct nvme_id_ctrl_nvm *)page;
+	uint32_t ver = sim_le32(SIM_NVM_VER_1_1);
+
+	if (sim_nvm_cmds[nvme_cmd_verify].handler)
+		id->vsl = req->ctrl->p.vsl;
+	id->wzsl = SIM_WZSL;
+	id->dmrl = SIM_DMRL;
+	id->dmrsl = sim_le32(SIM_DMRSL);
+	id->dmsl = sim_le64(SIM_DMSL);
+	memcpy(page + SIM_ID_CTRL_NVM_VER, &ver, sizeof(ver));
+	return SIM_OK;
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * log.c - Get Log Page (NVMe Base 2.1, section 5.1.12): the table of log pages, and those pages
+ * that are made from tables.
+ */
+#include <string.h>
+
+#include "tables.h"
+
+#define LOG_CSI(req) ((uint8_t)((req)->sqe.cdw14 >> 24))
+
+/* 00h Supported Log Pages (figures 203, 204): LSUPP; the Index Offset is supported by none */
+static void log_supported(struct sim_req *req, uint8_t *page)
+{
+	struct nvme_supported_log_pages *log = (struct nvme_supported_log_pages *)page;
+
+	for (unsigned int i = 0; i < sim_nr_log_rows; i++)
+		log->lid_support[sim_log_rows[i].lid] = sim_le32(1);
+}
+
+/* 01h Error Information */
+static void log_error(struct sim_req *req, uint8_t *page)
+{
+	sim_error_log_fill(req->ctrl, (struct nvme_error_log_page *)page);
+}
+
+/* 02h SMART / Health Information */
+static void log_smart(struct sim_req *req, uint8_t *page)
+{
+	sim_smart_fill(req->ctrl, (struct nvme_smart_log *)page);
+}
+
+/* 03h Firmware Slot Information: slot 1 is active, and is the only one */
+static void log_firmware(struct sim_req *req, uint8_t *page)
+{
+	struct nvme_firmware_slot *log = (struct nvme_firmware_slot *)page;
+	const char *fr = req->ctrl->p.firmware_version;
+
+	log->afi = 1;
+	memset(log->frs[0], ' ', sizeof(log->frs[0]));
+	memcpy(log->frs[0], fr, strlen(fr));
+}
+
+/* 04h Changed Attached Namespace List: since the log was last read */
+static void log_changed_ns(struct sim_req *req, uint8_t *page)
+{
+	struct nvme_ns_list *log = (struct nvme_ns_list *)page;
+	unsigned int n = 0;
+
+	for (uint32_t nsid = 1; nsid <= SIM_NN; nsid++)
+		if (req->ctrl->changed_ns[nsid / 32] >> (nsid % 32) & 1)
+			log->ns[n++] = sim_le32(nsid);
+}
+
+static void changed_ns_read(struct sim_ctrl *c)
+{
+	memset(c->changed_ns, 0, sizeof(c->changed_ns));
+}
+
+/*
+ * 05h Commands Supported and Effects (figure 210). The I/O part is that of the command set that CSI
+ * names when CC.CSS is 110b; of one that is not supported, there is no command.
+ */
+static uint32_t cmd_scope(const struct sim_cmd *cmd)
+{
+	switch (cmd->nsid) {
+	case SIM_NSID_UNUSED:
+		return SIM_SCOPE_CTRL;
+	case SIM_NSID_ACTIVE:
+	case SIM_NSID_ACTIVE_OR_ALL:
+		return SIM_SCOPE_NS;
+	default: /* what else the command says decides */
+		return SIM_SCOPE_NS | SIM_SCOPE_CTRL;
+	}
+}
+
+static void put_effects(const struct sim_cmd *cmds, __le32 *effects)
+{
+	for (unsigned int i = 0; i < 256; i++)
+		if (cmds[i].handler)
+			effects[i] = sim_le32(NVME_CMD_EFFECTS_CSUPP | cmds[i].effects |
+					      cmd_scope(&cmds[i]) << SIM_SCOPE_SHIFT);
+}
+
+static void log_effects(struct sim_req *req, uint8_t *page)
+{
+	struct nvme_cmd_effects_log *log = (struct nvme_cmd_effects_log *)page;
+
+	put_effects(sim_admin_cmds, log->acs);
+	if (LOG_CSI(req) == NVME_CSI_NVM || NVME_CC_CSS(req->ctrl->cc) != NVME_CC_CSS_CSI)
+		put_effects(sim_nvm_cmds, log->iocs);
+}
+
+/* 12h Feature Identifiers Supported and Effects */
+static void log_features(struct sim_req *req, uint8_t *page)
+{
+	struct nvme_fid_supported_effects_log *log = (struct nvme_fid_supported_effects_log *)page;
+
+	for (unsigned int i = 0; i < sim_nr_feature_rows; i++) {
+		const struct sim_feature *row = &sim_feature_rows[i];
+
+		log->fid_support[row->fid] =
+			sim_le32(NVME_FID_SUPPORTED_EFFECTS_FSUPP | row->effects |
+				 (uint32_t)row->scope << SIM_SCOPE_SHIFT);
+	}
+}
+
+/*
+ * 13h NVMe-MI Commands Supported and Effects. The specification ties it to 00h and 12h (LPA bit
+ * 5); no NVMe-MI command is supported, for there is no NVMe-MI Send or Receive (OACS bit 6).
+ */
+static void log_mi(struct sim_req *req, uint8_t *page)
+{
+}
+
+/* LID, LPA, bytes, name, fill, read */
+const struct sim_log sim_log_rows[] = {
+	{ 0x00, NVME_CTRL_LPA_LI0_LI5_LI12_LI13, 1024, "Supported Log Pages", log_supported, NULL },
+	{ 0x01, 0, (SIM_ELPE + 1) * 64, "Error Information", log_error, NULL },
+	{ 0x02, 0, 512, "SMART / Health Information", log_smart, NULL },
+	{ 0x03, 0, 512, "Firmware Slot Information", log_firmware, NULL },
+	{ 0x04, 0, 4096, "Changed Attached Namespace List", log_changed_ns, changed_ns_read },
+	{ 0x05, NVME_CTRL_LPA_CMD_EFFECTS, 4096, "Commands Supported and Effects", log_effects,
+	  NULL },
+	{ 0x12, 0, 1024, "Feature Identifiers Supported and Effects", log_features, NULL },
+	{ 0x13, 0, 4096, "NVMe-MI Commands Supported and Effects", log_mi, NULL },
+};
+const unsigned int sim_nr_log_rows = sizeof(sim_log_rows) / sizeof(sim_log_rows[0]);
+
+_Static_assert((SIM_ELPE + 1) * 64 <= SIM_LOG_MAX, "the Error Information log fits");
+
+/* @len bytes of @page from @off on, then zeroes */
+static uint16_t log_transfer(struct sim_req *req, const struct sim_log *row, uint8_t *page,
+			     uint64_t off, uint64_t len)
+{
+	struct sim_iter it;
+	uint64_t part = row->len - off < len ? row->len - off : len;
+	uint16_t status = sim_iter_start(&it, req, len);
+
+	if (!status && part)
+		status = sim_iter_move(&it, SIM_DMA_WRITE, page + off, part);
+	if (!status && part < len)
+		memset(page, 0, SIM_LOG_MAX);
+	for (len -= part; !status && len; len -= part) {
+		part = len < SIM_LOG_MAX ? len : SIM_LOG_MAX;
+		status = sim_iter_move(&it, SIM_DMA_WRITE, page, part);
+	}
+	return status;
+}
+
+/**
+ * sim_get_log_page() - Get Log Page command
+ *
+ * NVMe Base 2.1, section 5.1.12. A read that goes past the end of the page ends in zeroes; one that
+ * starts past it is an invalid field. All pages here have the scope of the controller or the NVM
+ * subsystem: the NSID is 0h or FFFFFFFFh.
+ * Return: a status.
+ */
+uint16_t sim_get_log_page(struct sim_req *req)
+{
+	const struct sim_sqe *sqe = &req->sqe;
+	uint8_t lid = (uint8_t)sqe->cdw10;
+	bool rae = sqe->cdw10 >> 15 & 1, index_offset = sqe->cdw14 >> 23 & 1;
+	uint64_t numd = (uint64_t)(sqe->cdw11 & 0xffff) << 16 | sqe->cdw10 >> 16;
+	uint64_t len = (numd + 1) * 4;
+	uint64_t off = (uint64_t)sqe->cdw13 << 32 | sqe->cdw12;
+	const struct sim_log *row = NULL;
+	_Alignas(8) uint8_t page[SIM_LOG_MAX];
+	uint16_t status;
+	uint64_t mark;
+
+	for (unsigned int i = 0; i < sim_nr_log_rows && !row; i++)
+		if (sim_log_rows[i].lid == lid)
+			row = &sim_log_rows[i];
+	if (!row) {
+		req->err_loc = SIM_PEL_CDW(10, 0);
+		return SIM_INVALID_LOG;
+	}
+	if (sqe->nsid && sqe->nsid != SIM_NSID_ALL)
+		return sim_bad_field(req, SIM_PEL_NSID);
+	if (index_offset)
+		return sim_bad_field(req, SIM_PEL_CDW(14, 23));
+	if (off & 3 || off > row->len)
+		return sim_bad_field(req, SIM_PEL_CDW(12, 0));
+	if (!sim_mdts_ok(req->ctrl, len))
+		return sim_bad_field(req, SIM_PEL_CDW(10, 16));
+
+	mark = sim_aer_mark(req->ctrl);
+	memset(page, 0, sizeof(page));
+	row->fill(req, page);
+	status = log_transfer(req, row, page, off, len);
+	if (status || rae)
+		return status;
+
+	if (row->read)
+		row->read(req->ctrl);
+	sim_aer_clear(req->ctrl, lid, mark);
+	return SIM_OK;
+}

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * drv.c - the unit tests' NVMe driver; see drv.h.
+ */
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "drv.h"
+#include "../../store/store.h"
+
+#define BAR0_DOORBELLS 0x1000
+#define CFG_COMMAND 0x04
+#define CFG_MSIX_CTRL 0x42
+#define CFG_MSIX_TABLE 0x44
+#define WAIT_TURNS 2000000
+
+/* ---- ports -------------------------------------------------------------------------------- */
+
+static bool mapped(const struct drv *d, uint64_t iova, size_t len)
+{
+	return !d->dma_unmapped && iova >= DRV_IOVA && iova - DRV_IOVA <= DRV_MEM &&
+	       len <= DRV_MEM - (iova - DRV_IOVA);
+}
+
+static int port_xfer(void *opaque, enum sim_dma_dir dir, const struct sim_dma_vec *vec,
+		     unsigned int n)
+{
+	struct drv *d = opaque;
+
+	__atomic_fetch_add(&d->xfers, 1, __ATOMIC_RELAXED);
+	for (unsigned int i = 0; i < n; i++)
+		if (!mapped(d, vec[i].iova, vec[i].len))
+			return SIM_EFAULT;
+	for (unsigned int i = 0; i < n; i++) {
+		if (dir == SIM_DMA_READ)
+			memcpy(vec[i].buf, drv_ptr(d, vec[i].iova), vec[i].len);
+		else
+			memcpy(drv_ptr(d, vec[i].iova), vec[i].buf, vec[i].len);
+	}
+	return 0;
+}
+
+static void *port_map(void *opaque, uint64_t iova, size_t len)
+{
+	struct drv *d = opaque;
+
+	return !d->no_map && mapped(d, iova, len) ? drv_ptr(d, iova) : NULL;
+}
+
+static void port_msix(void *opaque, uint16_t vector, uint64_t addr, uint32_t data)
+{
+	struct drv *d = opaque;
+
+	assert_int_equal(addr, 0xfee00000);
+	assert_int_equal(data, vector);
+	__atomic_fetch_add(&d->irqs[vector], 1, __ATOMIC_RELAXED);
+}
+
+static void port_intx(void *opaque, bool level)
+{
+	struct drv *d = opaque;
+
+	assert_int_not_equal(d->intx, level); /* only changes are told */
+	d->intx = level;
+}
+
+static uint64_t port_now(void *opaque)
+{
+	struct drv *d = opaque;
+
+	return d->now_ns;
+}
+
+static uint64_t port_wall(void *opaque)
+{
+	struct drv *d = opaque;
+
+	return d->wall_ms;
+}
+
+static void port_arm(void *opaque, uint64_t deadline_ns)
+{
+	struct drv *d = opaque;
+
+	d->armed = deadline_ns;
+}
+
+/* ---- building ----------------------------------------------------------------------------- */
+
+void drv_params(struct drv_params *p)
+{
+	*p = (struct drv_params){
+		.ctrl = {
+			.serial = "deadbeef",
+			.model = "QEMU NVMe Ctrl",
+			.firmware_version = "1.0",
+			.max_ioqpairs = 64,
+			.msix_qsize = 65,
+			.mqes = 0x7ff,
+			.mdts = 7,
+			.vsl = 7,
+			.aerl = 3,
+			.aer_max_queued = 64,
+		},
+		.ns = {
+			.nsid = 1,
+			.logical_block_size = 512,
+			.physical_block_size = 512,
+			.write_cache = true,
+			.shared = true,
+		},
+		.ns_bytes = 64u << 20,
+	};
+}
+
+static void enable_pci(struct drv *d)
+{
+	uint32_t table = sim_cfg_read(d->fn, CFG_MSIX_TABLE, 4) & ~7u;
+
+	sim_cfg_write(d->fn, CFG_COMMAND, 2, 0x0006);
+	for (unsigned int v = 0; v < d->nr_vectors; v++) {
+		drv_w64(d, table + v * 16, 0xfee00000);
+		drv_w32(d, table + v * 16 + 8, v);
+		drv_w32(d, table + v * 16 + 12, 0);
+	}
+	sim_cfg_write(d->fn, CFG_MSIX_CTRL, 2, 0x8000);
+}
+
+struct drv *drv_new(const struct drv_params *params)
+{
+	struct drv_params p;
+	struct sim_msg msg = { "" };
+	struct drv *d = calloc(1, sizeof(*d));
+
+	assert_non_null(d);
+	if (params)
+		p = *params;
+	else
+		drv_params(&p);
+	d->mem = mmap(NULL, DRV_MEM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(d->mem, MAP_FAILED);
+	d->brk = DRV_PAGE; /* address 0 of the array stays free: it tells a missing pointer */
+	d->now_ns = 1000000000;
+	d->wall_ms = 1700000000000;
+	d->armed = UINT64_MAX;
+	d->no_map = p.no_map;
+	d->nr_vectors = p.ctrl.msix_qsize;
+	d->journal = p.journal;
+
+	d->subsys = sim_subsys_new(&(struct sim_subsys_params){
+		.nqn = "nqn.2019-08.org.qemu:test",
+		.clock = { port_now, port_wall, port_arm, d },
+		.journal = p.journal,
+	}, &msg);
+	if (!d->subsys)
+		fail_msg("%s", msg.text);
+	p.ctrl.dma = (struct sim_dma_port){ port_xfer, port_map, d };
+	p.ctrl.irq = (struct sim_irq_port){ port_msix, port_intx, d };
+	d->fn = sim_fn_add(d->subsys, &p.ctrl, &msg);
+	if (!d->fn)
+		fail_msg("%s", msg.text);
+	d->store = p.ns.store;
+	if (p.ns_bytes) {
+		if (!d->store) {
+			d->store = p.ns.store = store_ram_new(p.ns_bytes, &msg);
+			d->own_store = true;
+		}
+		if (!d->store || sim_ns_add(d->subsys, NULL, &p.ns, &msg) < 0)
+			fail_msg("%s", msg.text);
+	}
+	enable_pci(d);
+	return d;
+}
+
+void drv_free(struct drv *d)
+{
+	sim_subsys_free(d->subsys);
+	if (d->own_store)
+		store_free(d->store);
+	munmap(d->mem, DRV_MEM);
+	free(d);
+}
+
+/* ---- memory and registers ----------------------------------------------------------------- */
+
+uint64_t drv_alloc(struct drv *d, size_t len)
+{
+	uint64_t at = d->brk;
+
+	len = (len + DRV_PAGE - 1) & ~(size_t)(DRV_PAGE - 1);
+	assert_true(len <= DRV_MEM - at);
+	d->brk += len;
+	return DRV_IOVA + at; /* fresh from mmap: zeroes */
+}
+
+void *drv_ptr(struct drv *d, uint64_t iova)
+{
+	return d->mem + (iova - DRV_IOVA);
+}
+
+uint32_t drv_r32(struct drv *d, uint64_t off)
+{
+	return (uint32_t)sim_mmio_read(d->fn, 0, off, 4);
+}
+
+uint64_t drv_r64(struct drv *d, uint64_t off)
+{
+	return sim_mmio_read(d->fn, 0, off, 8);
+}
+
+void drv_w32(struct drv *d, uint64_t off, uint32_t v)
+{
+	sim_mmio_write(d->fn, 0, off, 4, v);
+}
+
+void drv_w64(struct drv *d, uint64_t off, uint64_t v)
+{
+	sim_mmio_write(d->fn, 0, off, 8, v);
+}
+
+static void queue_memory(struct drv *d, struct drv_queue *q, uint16_t qid, uint16_t size)
+{
+	*q = (struct drv_queue){ .qid = qid, .size = size, .phase = 1 };
+	q->sq_iova = drv_alloc(d, size * 64u);
+	q->cq_iova = drv_alloc(d, size * 16u);
+}
+
+void drv_enable(struct drv *d)
+{
+	queue_memory(d, &d->admin, 0, 32);
+	drv_w32(d, NVME_REG_AQA, 31u << 16 | 31);
+	drv_w64(d, NVME_REG_ASQ, d->admin.sq_iova);
+	drv_w64(d, NVME_REG_ACQ, d->admin.cq_iova);
+	drv_w32(d, NVME_REG_CC, 1u | 6u << 16 | 4u << 20);
+	assert_int_equal(drv_r32(d, NVME_REG_CSTS) & 3, 1); /* RDY, and not CFS */
+}
+
+void drv_create_queue(struct drv *d, struct drv_queue *q, uint16_t qid, uint16_t size)
+{
+	struct drv_cmd cmd = { 0 };
+
+	queue_memory(d, q, qid, size);
+	cmd.dw[0] = 0x05; /* Create I/O Completion Queue */
+	cmd.dw[10] = (size - 1u) << 16 | qid;
+	cmd.dw[11] = (uint32_t)qid << 16 | 3; /* IV, IEN, PC */
+	assert_int_equal(drv_admin(d, &cmd, q->cq_iova, DRV_PAGE, NULL), 0);
+	memset(&cmd, 0, sizeof(cmd));
+	cmd.dw[0] = 0x01; /* Create I/O Submission Queue */
+	cmd.dw[10] = (size - 1u) << 16 | qid;
+	cmd.dw[11] = (uint32_t)qid << 16 | 1; /* CQID, PC */
+	assert_int_equal(drv_admin(d, &cmd, q->sq_iova, DRV_PAGE, NULL), 0);
+}
+
+void drv_start(struct drv *d)
+{
+	drv_enable(d);
+	drv_create_queue(d, &d->io, 1, 64);
+}
+
+void drv_disable(struct drv *d)
+{
+	drv_w32(d, NVME_REG_CC, drv_r32(d, NVME_REG_CC) & ~1u);
+	assert_int_equal(drv_r32(d, NVME_REG_CSTS) & 1, 0);
+}
+
+/* ---- commands ----------------------------------------------------------------------------- */
+
+uint16_t drv_submit(struct drv *d, struct drv_queue *q, struct drv_cmd *cmd)
+{
+	uint16_t cid = __atomic_fetch_add(&d->next_cid, 1, __ATOMIC_RELAXED);
+	uint32_t *sqe = drv_ptr(d, q->sq_iova + q->sq_tail * 64u);
+
+	cmd->dw[0] = (cmd->dw[0] & 0xffff) | (uint32_t)cid << 16;
+	for (unsigned int i = 0; i < 16; i++)
+		sqe[i] = sim_le32(cmd->dw[i]);
+	q->sq_tail = (uint16_t)(q->sq_tail + 1 == q->size ? 0 : q->sq_tail + 1);
+	drv_w32(d, BAR0_DOORBELLS + q->qid * 8u, q->sq_tail);
+	return cid;
+}
+
+bool drv_poll(struct drv *d, struct drv_queue *q, struct drv_cqe *cqe)
+{
+	uint32_t *p = drv_ptr(d, q->cq_iova + q->cq_head * 16u);
+	uint32_t last = sim_le32(__atomic_load_n(&p[3], __ATOMIC_ACQUIRE));
+
+	if ((last >> 16 & 1) != q->phase)
+		return false;
+	*cqe = (struct drv_cqe){
+		.dw0 = sim_le32(p[0]),
+		.dw1 = sim_le32(p[1]),
+		.sqhd = (uint16_t)sim_le32(p[2]),
+		.sqid = (uint16_t)(sim_le32(p[2]) >> 16),
+		.cid = (uint16_t)last,
+		.status = (uint16_t)(last >> 17),
+	};
+	if (++q->cq_head == (q->cq_size ? q->cq_size : q->size)) {
+		q->cq_head = 0;
+		q->phase ^= 1;
+	}
+	drv_w32(d, BAR0_DOORBELLS + q->qid * 8u + 4, q->cq_head);
+	return true;
+}
+
+uint16_t drv_exec(struct drv *d, struct drv_queue *q, struct drv_cmd *cmd, struct drv_cqe *cqe)
+{
+	uint16_t cid = drv_submit(d, q, cmd);
+	struct drv_cqe own;
+
+	if (!cqe)
+		cqe = &own;
+	for (unsigned int turn = 0; !drv_poll(d, q, cqe); turn++) {
+		if (turn == WAIT_TURNS)
+			fail_msg("no completion for opcode %02xh", cmd->dw[0] & 0xff);
+		if (d->own_store && store_fd(d->store) >= 0)
+			store_run(d->store);
+		sim_run_timers(d->subsys);
+		sched_yield();
+	}
+	assert_int_equal(cqe->cid, cid);
+	assert_int_equal(cqe->sqid, q->qid);
+	return cqe->status & 0x07ff;
+}
+
+/* NVMe Base 2.1, 4.3.1: two pages in the command, or the first one and a list */
+void drv_prps(struct drv *d, struct drv_cmd *cmd, uint64_t iova, size_t len)
+{
+	uint64_t end = iova + len, page = (iova & ~(uint64_t)(DRV_PAGE - 1)) + DRV_PAGE, prp2 = 0;
+
+	if (page < end && end - page <= DRV_PAGE) {
+		prp2 = page;
+	} else if (page < end) {
+		size_t n = (end - page + DRV_PAGE - 1) / DRV_PAGE, i = 0;
+		uint64_t *list;
+
+		prp2 = drv_alloc(d, DRV_PAGE);
+		list = drv_ptr(d, prp2);
+		for (; n; n--, page += DRV_PAGE) {
+			if (i == DRV_PAGE / 8 - 1 && n > 1) {
+				uint64_t next = drv_alloc(d, DRV_PAGE);
+
+				list[i] = sim_le64(next);
+				list = drv_ptr(d, next);
+				i = 0;
+			}
+			list[i++] = sim_le64(page);
+		}
+	}
+	cmd->dw[6] = (uint32_t)iova;
+	cmd->dw[7] = (uint32_t)(iova >> 32);
+	cmd->dw[8] = (uint32_t)prp2;
+	cmd->dw[9] = (uint32_t)(prp2 >> 32);
+}
+
+uint16_t drv_admin(struct drv *d, struct drv_cmd *cmd, uint64_t iova, size_t len,
+		   struct drv_cqe *cqe)
+{
+	if (iova)
+		drv_prps(d, cmd, iova, len);
+	return drv_exec(d, &d->admin, cmd, cqe);
+}
+
+uint16_t drv_io(struct drv *d, struct drv_cmd *cmd, uint64_t iova, size_t len, struct drv_cqe *cqe)
+{
+	if (iova)
+		drv_prps(d, cmd, iova, len);
+	return drv_exec(d, &d->io, cmd, cqe);
+}
+
+void drv_advance(struct drv *d, uint64_t ns)
+{
+	d->now_ns += ns;
+	d->wall_ms += ns / 1000000;
+	sim_run_timers(d->subsys);
+}

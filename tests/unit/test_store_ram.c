@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_store_ram.c - the stores in memory: RAM and null.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../store/store.h"
+
+#define PAGE 4096u
+
+static void expect_bytes(struct sim_store *st, uint64_t off, size_t len, int byte)
+{
+	unsigned char *buf = malloc(len);
+
+	memset(buf, ~byte, len);
+	assert_int_equal(st->ops->read(st, off, buf, len), 0);
+	for (size_t i = 0; i < len; i++)
+		if (buf[i] != byte)
+			fail_msg("byte %zu of %zu at %llu is %02x, not %02x", i, len,
+				 (unsigned long long)off, buf[i], byte);
+	free(buf);
+}
+
+static void fill(struct sim_store *st, uint64_t off, size_t len, int byte)
+{
+	unsigned char *buf = malloc(len);
+
+	memset(buf, byte, len);
+	assert_int_equal(st->ops->write(st, off, buf, len), 0);
+	free(buf);
+}
+
+static struct sim_store *ram(uint64_t size)
+{
+	struct sim_msg msg = { "" };
+	struct sim_store *st = store_ram_new(size, &msg);
+
+	if (!st)
+		fail_msg("%s", msg.text);
+	assert_int_equal(st->size, size);
+	assert_false(st->readonly);
+	assert_int_equal(store_fd(st), -1);
+	return st;
+}
+
+static void test_new_reads_zero(void **state)
+{
+	struct sim_store *st = ram(1 << 20);
+
+	expect_bytes(st, 0, 1 << 20, 0);
+	assert_int_equal(st->ops->used(st), 0);
+	store_free(st);
+}
+
+static void test_write_read(void **state)
+{
+	struct sim_store *st = ram(1 << 20);
+
+	fill(st, 5000, 10000, 0xa5);
+	expect_bytes(st, 0, 5000, 0);
+	expect_bytes(st, 5000, 10000, 0xa5);
+	expect_bytes(st, 15000, PAGE, 0);
+	assert_in_range(st->ops->used(st), 10000, 10000 + 2 * PAGE);
+	store_free(st);
+}
+
+/* what map() gives for writing is what everything else reads */
+static void test_map(void **state)
+{
+	struct sim_store *st = ram(1 << 20);
+	void *w, *r;
+
+	assert_int_equal(st->ops->map(st, 8192, 512, true, &w), 0);
+	assert_non_null(w);
+	memset(w, 0x11, 512);
+	expect_bytes(st, 8192, 512, 0x11);
+	assert_int_equal(st->ops->map(st, 8192, 512, false, &r), 0);
+	assert_memory_equal(r, w, 512);
+	assert_int_equal(st->ops->check(st, 8192, 512, true), 0);
+	store_free(st);
+}
+
+/* reading a terabyte that was never written costs nothing, in one page or across written ones */
+static void test_map_unwritten(void **state)
+{
+	struct sim_store *st = ram(1 << 20);
+	unsigned char zeroes[3 * PAGE] = { 0 };
+	void *r;
+
+	assert_int_equal(st->ops->map(st, 0, sizeof(zeroes), false, &r), 0);
+	assert_memory_equal(r, zeroes, sizeof(zeroes));
+	assert_int_equal(st->ops->used(st), 0);
+	fill(st, PAGE, PAGE, 0x77);
+	assert_int_equal(st->ops->map(st, 0, sizeof(zeroes), false, &r), 0);
+	memset(zeroes + PAGE, 0x77, PAGE);
+	assert_memory_equal(r, zeroes, sizeof(zeroes));
+	store_free(st);
+}
+
+static void test_zero(void **state)
+{
+	for (int unmap = 0; unmap < 2; unmap++) {
+		struct sim_store *st = ram(1 << 20);
+		uint64_t used;
+
+		fill(st, 0, 16 * PAGE, 0xff);
+		used = st->ops->used(st);
+		/* from within a page to within another: neighbours keep their bytes */
+		assert_int_equal(st->ops->zero(st, PAGE + 512, 4 * PAGE, unmap), 0);
+		expect_bytes(st, 0, PAGE + 512, 0xff);
+		expect_bytes(st, PAGE + 512, 4 * PAGE, 0);
+		expect_bytes(st, 5 * PAGE + 512, 10 * PAGE, 0xff);
+		assert_int_equal(st->ops->used(st), unmap ? used - 3 * PAGE : used);
+		/* within one page */
+		assert_int_equal(st->ops->zero(st, 10 * PAGE + 512, 512, unmap), 0);
+		expect_bytes(st, 10 * PAGE, 512, 0xff);
+		expect_bytes(st, 10 * PAGE + 512, 512, 0);
+		expect_bytes(st, 10 * PAGE + 1024, 512, 0xff);
+		assert_int_equal(st->ops->zero(st, 512, 0, unmap), 0);
+		expect_bytes(st, 512, 512, 0xff);
+		store_free(st);
+	}
+}
+
+static void test_huge(void **state)
+{
+	const uint64_t size = 8ull << 40;
+	struct sim_store *st = ram(size);
+
+	fill(st, size - 512, 512, 0x42);
+	fill(st, size / 2, 512, 0x43);
+	expect_bytes(st, size - 1024, 512, 0);
+	expect_bytes(st, size - 512, 512, 0x42);
+	assert_in_range(st->ops->used(st), 1024, 1 << 20);
+	assert_int_equal(st->ops->zero(st, 0, size, true), 0);
+	expect_bytes(st, size - 512, 512, 0);
+	expect_bytes(st, size / 2, 512, 0);
+	assert_int_equal(st->ops->used(st), 0);
+	store_free(st);
+}
+
+static void test_odd_size(void **state)
+{
+	struct sim_store *st = ram(PAGE + 512);
+
+	fill(st, 0, PAGE + 512, 0x99);
+	expect_bytes(st, 0, PAGE + 512, 0x99);
+	assert_true(st->ops->used(st) <= st->size);
+	assert_int_equal(st->ops->zero(st, 0, PAGE + 512, true), 0);
+	expect_bytes(st, 0, PAGE + 512, 0);
+	store_free(st);
+}
+
+static void test_too_large(void **state)
+{
+	struct sim_msg msg = { "" };
+
+	assert_null(store_ram_new(0, &msg));
+	assert_string_not_equal(msg.text, "");
+	msg.text[0] = '\0';
+	assert_null(store_ram_new(UINT64_MAX / 2, &msg));
+	assert_non_null(strstr(msg.text, "cannot reserve"));
+}
+
+static void flushed(void *arg, int err)
+{
+	*(int *)arg = err;
+}
+
+static void test_flush(void **state)
+{
+	struct sim_store *st = ram(PAGE);
+	int err = 1;
+
+	st->ops->flush(st, flushed, &err);
+	assert_int_equal(err, 0);
+	store_free(st);
+}
+
+static void test_null(void **state)
+{
+	struct sim_msg msg = { "" };
+	struct sim_store *st = store_null_new(1ull << 50, &msg);
+	unsigned char zeroes[512] = { 0 };
+	void *ptr;
+	int err = 1;
+
+	assert_non_null(st);
+	fill(st, 1ull << 49, 4096, 0xee);
+	expect_bytes(st, 1ull << 49, 4096, 0);
+	/* what is written through the mapping is not read back either */
+	assert_int_equal(st->ops->map(st, 0, 512, true, &ptr), 0);
+	if (ptr)
+		memset(ptr, 0xee, 512);
+	assert_int_equal(st->ops->map(st, 0, 512, false, &ptr), 0);
+	if (ptr)
+		assert_memory_equal(ptr, zeroes, 512);
+	assert_int_equal(st->ops->zero(st, 0, st->size, true), 0);
+	assert_int_equal(st->ops->check(st, 0, 512, true), 0);
+	assert_int_equal(st->ops->used(st), 0);
+	st->ops->flush(st, flushed, &err);
+	assert_int_equal(err, 0);
+	store_free(st);
+	assert_null(store_null_new(0, &msg));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_new_reads_zero), cmocka_unit_test(test_write_read),
+		cmocka_unit_test(test_map),	       cmocka_unit_test(test_map_unwritten),
+		cmocka_unit_test(test_zero),	       cmocka_unit_test(test_huge),
+		cmocka_unit_test(test_odd_size),       cmocka_unit_test(test_too_large),
+		cmocka_unit_test(test_flush),	       cmocka_unit_test(test_null),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
