@@ -15,7 +15,7 @@
 
 #define CONF_DEFAULT_SIZE (1ull << 30) /* a namespace that names no size */
 
-/** struct conf_where - where a word came from, for messages: "FILE:LINE" or "-device (argument 3)" */
+/** struct conf_where - where a word came from: "FILE:LINE", "-device W (argument 3)" */
 struct conf_where {
 	char text[512];
 };
@@ -29,6 +29,7 @@ struct conf_drive {
 	bool readonly;
 	bool null; /* driver=null-co: keeps nothing */
 	bool used; /* by a namespace */
+	int format, iface; /* format= and if=: each has one value so far */
 };
 
 /** struct conf_subsys - [subsystem X], -device nvme-subsys */
@@ -56,6 +57,7 @@ struct conf_ctrl {
 	uint32_t logical_block_size, physical_block_size;
 	int write_cache; /* enum conf_onoffauto */
 	int index;	 /* in conf.subsys, once linked; -1: a private one */
+	unsigned int order; /* of definition, among controllers and namespaces */
 };
 
 /** struct conf_ns - [namespace X], -device nvme-ns, or the legacy namespace of a controller */
@@ -64,7 +66,7 @@ struct conf_ns {
 	char id[64];
 	char *bus;   /* id of the controller, or NULL: the most recently defined one */
 	char *drive; /* id, or NULL when @own is set */
-	int drive_index; /* in conf.drive, once linked */
+	int drive_index; /* in conf.drive, once linked (its own drive: earlier); else -1 */
 	int ctrl_index;	 /* in conf.ctrl, once linked */
 	uint32_t nsid;
 	uint8_t uuid[16];
@@ -74,6 +76,9 @@ struct conf_ns {
 	bool eui64_default;
 	uint32_t logical_block_size, physical_block_size;
 	int write_cache;
+	bool own; /* from a file: `file`, `size` and `readonly` are keys of the namespace itself */
+	bool legacy; /* made by a controller's `drive` */
+	unsigned int order; /* of definition, among controllers and namespaces */
 };
 
 /** struct conf_daemon - [daemon] and the command line's own options */
@@ -95,6 +100,7 @@ struct conf {
 	struct conf_ns *ns;
 	unsigned int nr_ns;
 	struct conf_daemon daemon;
+	const char *prog; /* before warnings on stderr; NULL: no warnings */
 };
 
 /**
@@ -106,7 +112,9 @@ struct conf {
  *
  * Answers `-device help`, `-device nvme,help`, --help and --version itself, on stdout.
  * Links everything (drives to namespaces, namespaces to controllers, controllers to subsystems),
- * and fills in the default machine when nothing was asked for.
+ * and fills in the default machine when nothing was asked for; with --attach there is no machine,
+ * and @c stays empty but for @c->daemon. @c is initialised here, and freed again where there is
+ * nothing to run; else the caller frees it.
  *
  * Return: index of the first argument not consumed (> 0); 0 when the question was answered and
  * the program is to exit with 0; -1 after an error was printed to stderr: exit with 2.
@@ -114,15 +122,29 @@ struct conf {
 int conf_parse_args(struct conf *c, const char *prog, int argc, char **argv, bool stop_at_word,
 		    const char **attach);
 
-/** conf_read_file() - read nvmesim.conf from @f, called @name in messages. Return: 0 or -1 with @err. */
+/** conf_read_file() - read nvmesim.conf from @f, @name in messages. Return: 0 or -1 with @err. */
 int conf_read_file(struct conf *c, FILE *f, const char *name, char *err, size_t len);
 
-/** conf_word() - take one QEMU option. @opt: "-drive" or "-device". Return: 0 or -1 with @err. */
+/**
+ * conf_word() - take one QEMU option
+ * @opt: "-drive" or "-device"
+ * @where: what messages begin with; NULL: the option itself
+ * Return: 0 or -1 with @err; @c is then good for conf_free() only.
+ */
 int conf_word(struct conf *c, const char *opt, const char *value, const char *where, char *err,
 	      size_t len);
 
 /** conf_link() - resolve names, fill defaults, check combinations. Return: 0 or -1 with @err. */
 int conf_link(struct conf *c, char *err, size_t len);
+
+/**
+ * conf_nqn() - the whole NVM Subsystem Qualified Name of controller @ctrl's subsystem
+ *
+ * "nqn.2019-08.org.qemu:" and the subsystem's nqn (or its id), or, for a controller with a
+ * subsystem of its own, the serial number; as QEMU does. Only after conf_link().
+ * Return: @buf. @len of 224 always suffices.
+ */
+const char *conf_nqn(const struct conf *c, const struct conf_ctrl *ctrl, char *buf, size_t len);
 
 void conf_init(struct conf *c);
 void conf_free(struct conf *c);
