@@ -185,7 +185,7 @@ void sim_req_complete_locked(struct sim_req *req, uint16_t status);
 /**
  * sim_xfer() - move @len bytes between the command's data buffer at offset 0 and @buf
  * PRPs or an SGL, as PSDT says (NVMe base, 4.3). The length the command itself implies is
- * @len: a shorter SGL is an error, a longer one too (SGLS.SDL is not reported).
+ * @len: a shorter SGL is an error; of a longer one the rest is left alone (SGLS bit 18).
  * Return: 0, or the status the command is to end with.
  */
 uint16_t sim_xfer(struct sim_req *req, enum sim_dma_dir dir, void *buf, size_t len);

@@ -227,8 +227,8 @@ static uint16_t sgl_rewind(struct sim_iter *it, uint64_t len)
 }
 
 /*
- * The SGL describes exactly @len bytes (SGLS.SDL is not reported). That is seen here, before any
- * data moves, so that a command with a wrong SGL has changed nothing.
+ * The SGL describes at least @len bytes; what is beyond is left alone (SGLS bit 18). That is seen
+ * here, before any data moves, so that a command with a wrong SGL has changed nothing.
  */
 static uint16_t sgl_start(struct sim_iter *it, uint64_t len)
 {
@@ -236,14 +236,14 @@ static uint16_t sgl_start(struct sim_iter *it, uint64_t len)
 	uint16_t status = sgl_rewind(it, len);
 	bool end = false;
 
-	while (!status && !end && total <= len) {
+	while (!status && !end && total < len) {
 		status = sgl_next(it, &end);
 		if (!status && !end)
 			total += it->ext_left;
 	}
 	if (status)
 		return status;
-	if (total != len)
+	if (total < len)
 		return bad(it->req, PEL_PRP1, SIM_SGL_INVALID_LENGTH);
 	it->left = len;
 	return sgl_rewind(it, len);
@@ -274,8 +274,10 @@ static uint16_t next_extent(struct sim_iter *it)
 	if (status)
 		return status;
 	/* the list was whole when the walk began; the host may have changed it since */
-	if (end || it->ext_left > it->left)
+	if (end)
 		return bad(it->req, PEL_PRP1, SIM_SGL_INVALID_LENGTH);
+	if (it->ext_left > it->left)
+		it->ext_left = it->left;
 	it->left -= it->ext_left;
 	return SIM_OK;
 }

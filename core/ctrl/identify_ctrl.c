@@ -109,7 +109,8 @@ uint16_t sim_identify_ctrl(struct sim_req *req, struct sim_ns *ns, uint8_t *page
 	id->oncs = sim_le16(identify_oncs());
 	/* a volatile write cache, whether enabled or not; Flush takes NSID FFFFFFFFh */
 	id->vwc = NVME_CTRL_VWC_PRESENT | NVME_CTRL_VWC_FLUSH;
-	id->sgls = sim_le32(1); /* supported, no alignment or granularity needed */
+	/* supported, no alignment or granularity needed; they may be longer than the command */
+	id->sgls = sim_le32(1 | 1 << 18);
 	memcpy(id->subnqn, c->subsys->nqn, strlen(c->subsys->nqn));
 	id->psd[0].mp = sim_le16(0x9c4); /* centiwatts */
 	id->psd[0].enlat = sim_le32(16);

@@ -246,7 +246,11 @@ static void test_sgl_block(void **state)
 	assert_int_equal(read_with(f, 8, 0xc0, f->dst, desc(DATA_BLOCK, 4096)), 0x002);
 
 	assert_int_equal(read_with(f, 8, SGL, f->dst, desc(DATA_BLOCK, 4095)), 0x00f);
-	assert_int_equal(read_with(f, 8, SGL, f->dst, desc(DATA_BLOCK, 4097)), 0x00f);
+	/* longer than the command: no error, and no byte more than it has (SGLS bit 18) */
+	memset(drv_ptr(f->d, f->dst), 0, BUF);
+	assert_int_equal(read_with(f, 8, SGL, f->dst, desc(DATA_BLOCK, 8192)), 0);
+	expect_bytes(f, f->dst, 0, 4096);
+	expect_zero(f, f->dst + 4096, 4096);
 	assert_int_equal(read_with(f, 8, SGL, f->dst, desc(DATA_BLOCK, 0)), 0x00f);
 	assert_int_equal(read_with(f, 8, SGL, f->dst, desc(BIT_BUCKET, 4096)), 0x011);
 	assert_int_equal(read_with(f, 8, SGL, f->dst, desc(KEYED, 4096)), 0x011);
@@ -335,15 +339,18 @@ static void test_bad_sgls(void **state)
 	assert_int_equal(read_list(f, SEGMENT, (const uint64_t[][2]){
 		{ dst, half }, { a, desc(SEGMENT, 16) }, { a, desc(LAST_SEGMENT, 16) } }, 3),
 			 0x00e);
-	/* too short, too long, and neither has moved a byte */
+	/* too short, or of a wrong type: no byte was moved */
 	memset(drv_ptr(f->d, dst), 0, 8192);
 	assert_int_equal(read_list(f, LAST_SEGMENT, (const uint64_t[][2]){
 		{ dst, half }, { dst + 2048, desc(DATA_BLOCK, 2047) } }, 2), 0x00f);
 	assert_int_equal(read_list(f, LAST_SEGMENT, (const uint64_t[][2]){
-		{ dst, half }, { dst + 2048, half }, { dst, desc(DATA_BLOCK, 1) } }, 3), 0x00f);
-	assert_int_equal(read_list(f, LAST_SEGMENT, (const uint64_t[][2]){
 		{ dst, half }, { dst + 2048, desc(BIT_BUCKET, 2048) } }, 2), 0x011);
 	expect_zero(f, dst, 8192);
+	/* what follows the last byte is not looked at */
+	assert_int_equal(read_list(f, LAST_SEGMENT, (const uint64_t[][2]){
+		{ dst, half }, { dst + 2048, half }, { dst + 8192, desc(DATA_BLOCK, 1) } }, 3), 0);
+	expect_bytes(f, dst, 0, 4096);
+	expect_zero(f, dst + 8192, 1);
 	/* a hole at the end is found when it is reached */
 	assert_int_equal(read_list(f, LAST_SEGMENT, (const uint64_t[][2]){
 		{ dst, half }, { 0x5000, half } }, 2), 0x004);
