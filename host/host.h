@@ -18,6 +18,8 @@
 
 struct host_dev;
 struct host_call;
+struct host_ioctl_row;
+struct host_queue;
 
 /** struct host_client_ops - how to reach a client's memory; all return 0 or -errno */
 struct host_client;
@@ -44,7 +46,9 @@ struct host_client {
 /**
  * struct host_call - one ioctl in flight. Memory is the door's until @done was called, which
  * may happen before host_ioctl() returns, or later on any thread.
- * @done:   the ioctl's return value: >= 0, or -errno
+ * @done:   the ioctl's return value: >= 0, or -errno. Called with no lock held; it may call
+ *          host_ioctl() again.
+ * @client: who issued it; stays valid until @done is called
  * The fields below belong to host/.
  */
 struct host_call {
@@ -53,17 +57,17 @@ struct host_call {
 	/* host/ */
 	struct host_dev *dev;
 	const struct host_ioctl_row *row;
-	uint64_t arg;
-	uint64_t old_result;
-	uint64_t addr, len, meta, meta_len;
-	struct iovec *vec;
-	unsigned int nr_vec;
-	struct iovec one;
-	struct iovec inline_vec[8];
-	uint64_t deadline_ns;
-	bool to_device, from_device, fault, aborting;
-	uint16_t qid, slot;
+	struct host_queue *q;
 	struct host_call *next;
+	uint64_t arg;	     /* the argument structure's address */
+	uint64_t old_result; /* its result field as it was read */
+	uint64_t addr, meta;
+	uint32_t len, meta_len; /* bytes; @len: iovecs where the row says vec */
+	uint32_t timeout_ms;
+	uint64_t sqe[8]; /* the command, but for CID and data pointers */
+	long ret;
+	uint16_t slot;
+	uint8_t state; /* enum host_call_state */
 };
 
 /** struct host_node_ref - what a descriptor is open on. @nsid 0: the controller */
@@ -77,12 +81,14 @@ struct host_node_ref {
  * @nr_io_queues: I/O queue pairs wanted; at most what the function allocates
  * @namespaces:   the set of active namespaces changed (nsids ascending); called after probing,
  *                a rescan, and a Namespace Attribute Changed event
- * @arm:          host_run() wants to be called at @deadline_ns (UINT64_MAX: not)
+ *                (from host_ioctl(), host_run() or host_dev_probe(), one call at a time)
+ * @arm:          host_run() wants to be called at @deadline_ns of CLOCK_MONOTONIC, or earlier
  */
 struct host_params {
 	unsigned int nr_io_queues;
 	uint32_t io_timeout_ms, admin_timeout_ms; /* 0: 30 s, 60 s, as Linux */
-	void (*namespaces)(void *opaque, struct host_dev *dev, const uint32_t *nsids, unsigned int n);
+	void (*namespaces)(void *opaque, struct host_dev *dev, const uint32_t *nsids,
+			   unsigned int n);
 	void (*arm)(void *opaque, uint64_t deadline_ns);
 	void *opaque;
 };
@@ -100,10 +106,16 @@ void host_dev_ports(struct host_dev *dev, struct sim_dma_port *dma, struct sim_i
  */
 int host_dev_probe(struct host_dev *dev, struct sim_fn *fn, struct sim_msg *msg);
 
-/** host_dev_shutdown() - normal shutdown: queues deleted, CC.SHN, wait for CSTS.SHST */
+/**
+ * host_dev_shutdown() - normal shutdown: queues deleted, CC.SHN, wait for CSTS.SHST
+ * Calls still in flight end with -ENODEV. The function is not touched again after this.
+ */
 void host_dev_shutdown(struct host_dev *dev);
 
-/** host_dev_free() - end: calls still in flight are completed with -ENODEV first */
+/**
+ * host_dev_free() - end: calls still in flight are completed with -ENODEV first
+ * A device that was not shut down is disabled, so its function must still be there.
+ */
 void host_dev_free(struct host_dev *dev);
 
 /**
@@ -114,12 +126,17 @@ void host_dev_free(struct host_dev *dev);
  */
 void host_ioctl(struct host_node_ref node, unsigned int cmd, uint64_t arg, struct host_call *call);
 
-/** host_cancel() - the client of @call is gone or interrupted: give the command up; done() follows */
+/**
+ * host_cancel() - the client of @call is gone or interrupted: give the command up
+ * done() follows, with -EINTR unless the command ended first. The caller sees to it that done()
+ * was not called yet.
+ */
 void host_cancel(struct host_call *call);
 
 /**
  * host_run() - timeouts, completions that interrupts announced from other threads, rescans
- * Call after sim_run_timers(), after store_run(), and at the armed deadline.
+ * Call after sim_run_timers(), after store_run(), and at the armed deadline. It arms anew what is
+ * still to come.
  */
 void host_run(struct host_dev *dev);
 
@@ -148,5 +165,30 @@ struct host_ns_info {
 	uint8_t csi;
 };
 int host_ns_info(struct host_dev *dev, uint32_t nsid, struct host_ns_info *info);
+
+/* ---- for doors that must know beforehand which memory a call touches --------------------- */
+
+#define HOST_RANGES_MAX 128 /* a direction; FUSE takes 256 in all */
+
+/**
+ * struct host_ranges - bytes of the client's memory an ioctl will read (@in) and write (@out)
+ * The ranges of @in are in the order in which they become known: what came first says where
+ * the next ones are.
+ */
+struct host_ranges {
+	struct iovec in[HOST_RANGES_MAX], out[HOST_RANGES_MAX];
+	unsigned int nr_in, nr_out;
+};
+
+/**
+ * host_ioctl_ranges() - what host_ioctl() with the same arguments will read and write
+ * @client: its @xfer is asked for each range of @in once that is listed in @r, and answers
+ *          -EFAULT for what it does not have yet
+ * @r:      receives the ranges
+ * Return: 0 when the list is complete, 1 when more will be known once @r->in can be read, or
+ * -errno: -EINVAL, -ENOTTY as host_ioctl(); -EMSGSIZE for more ranges than there is room for.
+ */
+int host_ioctl_ranges(struct host_node_ref node, unsigned int cmd, uint64_t arg,
+		      struct host_client *client, struct host_ranges *r);
 
 #endif /* NVMESIM_HOST_H */

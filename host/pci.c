@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pci.c - what a driver does in configuration space: memory space, bus master, MSI-X.
+ * PCI Local Bus Specification 3.0, 6.1 (header), 6.7 (capabilities), 6.8.2 (MSI-X).
+ */
+#include <stdio.h>
+
+#include "internal.h"
+
+#define CFG_COMMAND 0x04
+#define CFG_COMMAND_MEMORY 0x0002u
+#define CFG_COMMAND_MASTER 0x0004u
+#define CFG_COMMAND_INTX_OFF 0x0400u
+#define CFG_STATUS 0x06
+#define CFG_STATUS_CAP_LIST 0x0010u
+#define CFG_CAP_PTR 0x34
+#define CAP_ID_MSIX 0x11
+#define MSIX_CTRL 0x02
+#define MSIX_CTRL_ENABLE 0x8000u
+#define MSIX_CTRL_MASK_ALL 0x4000u
+#define MSIX_CTRL_SIZE 0x07ffu
+#define MSIX_TABLE 0x04
+#define MSIX_TABLE_BIR 0x7u
+#define MSIX_ENTRY 16u
+
+#define MSI_ADDR 0xfee00000u /* nobody decodes it: messages come to host_msix() */
+#define MSI_DATA 0x4e00u     /* | vector */
+
+static uint32_t find_cap(struct sim_fn *fn, uint8_t id)
+{
+	uint32_t off;
+	unsigned int hops = 48; /* a list that loops ends too */
+
+	if (!(sim_cfg_read(fn, CFG_STATUS, 2) & CFG_STATUS_CAP_LIST))
+		return 0;
+	for (off = sim_cfg_read(fn, CFG_CAP_PTR, 1) & ~3u; off && hops--;
+	     off = sim_cfg_read(fn, off + 1, 1) & ~3u) {
+		if (sim_cfg_read(fn, off, 1) == id)
+			return off;
+	}
+	return 0;
+}
+
+/* the table's entries, each with a message of its own; masked while that is done */
+static void msix_enable(struct host_dev *dev, uint32_t cap)
+{
+	struct sim_fn *fn = dev->fn;
+	uint32_t ctrl = sim_cfg_read(fn, cap + MSIX_CTRL, 2);
+	uint32_t table = sim_cfg_read(fn, cap + MSIX_TABLE, 4);
+	unsigned int bir = table & MSIX_TABLE_BIR, size = (ctrl & MSIX_CTRL_SIZE) + 1, i;
+
+	dev->nr_vectors = (uint16_t)(size < dev->max_io + 1 ? size : dev->max_io + 1);
+	ctrl |= MSIX_CTRL_ENABLE;
+	sim_cfg_write(fn, cap + MSIX_CTRL, 2, ctrl | MSIX_CTRL_MASK_ALL);
+	for (i = 0; i < dev->nr_vectors; i++) {
+		uint64_t entry = (table & ~MSIX_TABLE_BIR) + i * MSIX_ENTRY;
+
+		sim_mmio_write(fn, bir, entry, 4, MSI_ADDR);
+		sim_mmio_write(fn, bir, entry + 4, 4, 0);
+		sim_mmio_write(fn, bir, entry + 8, 4, MSI_DATA | i);
+		sim_mmio_write(fn, bir, entry + 12, 4, 0);
+	}
+	sim_cfg_write(fn, cap + MSIX_CTRL, 2, ctrl & ~MSIX_CTRL_MASK_ALL);
+}
+
+int host_pci_enable(struct host_dev *dev, struct sim_msg *msg)
+{
+	uint32_t cap = find_cap(dev->fn, CAP_ID_MSIX), cmd;
+
+	cmd = sim_cfg_read(dev->fn, CFG_COMMAND, 2);
+	if (cmd == 0xffff) {
+		snprintf(msg->text, sizeof(msg->text), "the PCI function does not respond");
+		return -ENODEV;
+	}
+	cmd |= CFG_COMMAND_MEMORY | CFG_COMMAND_MASTER;
+	if (cap)
+		cmd |= CFG_COMMAND_INTX_OFF;
+	sim_cfg_write(dev->fn, CFG_COMMAND, 2, cmd);
+	if (cap)
+		msix_enable(dev, cap);
+	else
+		dev->nr_vectors = 1; /* the pin */
+	return 0;
+}
+
+/** host_msix() - a message: its data says which vector, as in hardware. Only sets a flag: core
+ * calls this from inside the doorbell. */
+void host_msix(void *opaque, uint16_t vector, uint64_t addr, uint32_t data)
+{
+	struct host_dev *dev = opaque;
+	uint32_t v = data - MSI_DATA;
+
+	if (v < dev->nr_vectors)
+		atomic_fetch_or(&dev->irq, dev->vec_queues[v]);
+}
+
+/** host_intx() - the pin, shared by all queues */
+void host_intx(void *opaque, bool level)
+{
+	struct host_dev *dev = opaque;
+
+	if (level)
+		atomic_fetch_or(&dev->irq, dev->vec_queues[0]);
+}
