@@ -25,11 +25,15 @@ struct dmn_fd {
 
 struct dmn_loop *dmn_loop_new(void);
 void dmn_loop_free(struct dmn_loop *l);
-int dmn_loop_add(struct dmn_loop *l, struct dmn_fd *f, uint32_t epoll_events); /* 0 or -errno */
+/** dmn_loop_add() - wait for @epoll_events; again: change what is waited for. 0 or -errno. */
+int dmn_loop_add(struct dmn_loop *l, struct dmn_fd *f, uint32_t epoll_events);
+/** dmn_loop_del() - wait no longer; an event already taken is dropped. From any callback. */
 void dmn_loop_del(struct dmn_loop *l, struct dmn_fd *f);
-/** dmn_loop_timer() - call @cb at @deadline_ns (CLOCK_MONOTONIC; UINT64_MAX: never). One timer a loop. */
+/** dmn_loop_timer() - what to call at the armed deadline; a loop has one timer */
 void dmn_loop_timer(struct dmn_loop *l, void (*cb)(void *arg), void *arg);
-void dmn_loop_arm(struct dmn_loop *l, uint64_t deadline_ns); /* any thread; keeps the earliest */
+/** dmn_loop_arm() - call the timer's @cb at @deadline_ns (CLOCK_MONOTONIC; UINT64_MAX: never) if
+ * nothing earlier is armed; from any thread */
+void dmn_loop_arm(struct dmn_loop *l, uint64_t deadline_ns);
 /** dmn_loop_run() - until dmn_loop_quit(). Return: what quit said. */
 int dmn_loop_run(struct dmn_loop *l);
 void dmn_loop_quit(struct dmn_loop *l, int code);
@@ -49,8 +53,8 @@ struct dmn_node {
 	mode_t mode; /* permission bits */
 	uid_t uid;
 	gid_t gid;
-	uint64_t ino;		/* unique in this machine, never reused */
-	void *door;		/* the CUSE door's */
+	uint64_t ino; /* unique in this machine, never reused */
+	void *door;   /* the CUSE door's */
 	struct dmn_node *next;
 };
 
@@ -66,10 +70,14 @@ struct dmn_watch {
  * Return: the machine, or NULL with one line in @err: nothing is left behind (files that did
  * not exist are removed again).
  */
-struct dmn_machine *dmn_machine_new(const struct conf *c, struct dmn_loop *l, char *err, size_t len);
+struct dmn_machine *dmn_machine_new(const struct conf *c, struct dmn_loop *l, char *err,
+				    size_t len);
 
 /** dmn_machine_free() - shut the controllers down in order, flush, close */
 void dmn_machine_free(struct dmn_machine *m);
+
+/** dmn_machine_discard() - the same, and remove the files this machine made: it was never ready */
+void dmn_machine_discard(struct dmn_machine *m);
 
 /** dmn_machine_watch() - follow nodes; @w->added is called at once for those that are there */
 void dmn_machine_watch(struct dmn_machine *m, struct dmn_watch *w);
@@ -98,9 +106,11 @@ void dmn_control_free(struct dmn_control *c);
 
 /**
  * dmn_control_attach() - @cb takes the seccomp listener a launcher passed with
- * {"cmd":"attach","pid":N}; it owns @listener. Return of @cb: 0 or -errno.
+ * {"cmd":"attach","pid":N}; it owns @listener. Return of @cb: 0, or -errno with a line in @err
+ * for the launcher.
  */
-void dmn_control_attach(struct dmn_control *c, int (*cb)(void *arg, int listener, pid_t pid),
+void dmn_control_attach(struct dmn_control *c,
+			int (*cb)(void *arg, int listener, pid_t pid, char *err, size_t len),
 			void *arg);
 
 #endif /* NVMESIM_DAEMON_H */

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * commands.c - what can be asked over the control socket: one row per command.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control.h"
+
+struct ctl_row;
+
+/**
+ * struct ctl_ctx - a request being served
+ * @error: sentence for the person, when the handler returns NULL
+ */
+struct ctl_ctx {
+	struct dmn_control *c;
+	struct json_object *request;
+	int *passed;
+	char error[CTL_ERR_MAX];
+};
+
+/**
+ * struct ctl_row - a command
+ * @args: its members besides "cmd", for help
+ * @run:  Return: the result, or NULL with a sentence in @error
+ */
+struct ctl_row {
+	const char *name, *args, *help;
+	struct json_object *(*run)(struct ctl_ctx *x);
+};
+
+__attribute__((format(printf, 2, 3))) static struct json_object *refuse(struct ctl_ctx *x,
+									const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(x->error, sizeof(x->error), fmt, ap);
+	va_end(ap);
+	return NULL;
+}
+
+static void put_string(struct json_object *o, const char *key, const char *value)
+{
+	json_object_object_add(o, key, json_object_new_string(value));
+}
+
+static void put_number(struct json_object *o, const char *key, uint64_t value)
+{
+	json_object_object_add(o, key, json_object_new_uint64(value));
+}
+
+/* ---- list, show ---- */
+
+static void describe_ctrl(struct json_object *o, const struct dmn_node *n)
+{
+	struct host_info info = { 0 };
+
+	host_dev_info(n->ref.dev, &info);
+	put_string(o, "kind", "controller");
+	put_string(o, "serial", info.sn);
+	put_string(o, "model", info.mn);
+	put_string(o, "firmware", info.fr);
+	put_string(o, "subnqn", info.subnqn);
+	put_number(o, "cntlid", info.cntlid);
+	put_string(o, "state", info.state);
+	put_number(o, "io_queues", info.nr_io_queues);
+}
+
+static void describe_ns(struct json_object *o, const struct dmn_node *n)
+{
+	struct host_ns_info info = { 0 };
+
+	put_string(o, "kind", "namespace");
+	put_number(o, "nsid", n->ref.nsid);
+	if (host_ns_info(n->ref.dev, n->ref.nsid, &info))
+		return; /* it is going away: its node follows */
+	put_number(o, "blocks", info.nsze);
+	put_number(o, "used_blocks", info.nuse);
+	put_number(o, "block_size", info.lba_size);
+	put_number(o, "metadata_size", info.meta_size);
+	put_number(o, "csi", info.csi);
+}
+
+static struct json_object *describe(struct dmn_machine *m, const struct dmn_node *n)
+{
+	struct json_object *o = json_object_new_object();
+	char mode[8];
+
+	if (!o)
+		return NULL;
+	put_string(o, "node", n->name);
+	if (n->ref.nsid) {
+		describe_ns(o, n);
+		for (struct dmn_node *p = dmn_machine_nodes(m); p; p = p->next)
+			if (p->ref.dev == n->ref.dev && !p->ref.nsid)
+				put_string(o, "controller", p->name);
+	} else {
+		describe_ctrl(o, n);
+	}
+	snprintf(mode, sizeof(mode), "%04o", (unsigned int)n->mode & 07777);
+	put_string(o, "mode", mode);
+	return o;
+}
+
+static struct json_object *cmd_list(struct ctl_ctx *x)
+{
+	struct json_object *list = json_object_new_array();
+
+	if (!list)
+		return refuse(x, "out of memory");
+	for (struct dmn_node *n = dmn_machine_nodes(x->c->m); n; n = n->next)
+		json_object_array_add(list, describe(x->c->m, n));
+	return list;
+}
+
+static struct json_object *show_daemon(struct ctl_ctx *x)
+{
+	struct json_object *o = json_object_new_object();
+	unsigned int ctrls = 0, nss = 0;
+
+	if (!o)
+		return refuse(x, "out of memory");
+	for (struct dmn_node *n = dmn_machine_nodes(x->c->m); n; n = n->next)
+		*(n->ref.nsid ? &nss : &ctrls) += 1;
+	put_string(o, "version", NVMESIM_VERSION);
+	put_number(o, "pid", getpid());
+	put_string(o, "door", x->c->door);
+	put_string(o, "socket", x->c->path);
+	put_number(o, "controllers", ctrls);
+	put_number(o, "namespaces", nss);
+	return o;
+}
+
+static struct json_object *cmd_show(struct ctl_ctx *x)
+{
+	struct json_object *name, *list, *o;
+	struct dmn_node *node;
+
+	if (!json_object_object_get_ex(x->request, "node", &name))
+		return show_daemon(x);
+	if (!json_object_is_type(name, json_type_string))
+		return refuse(x, "show: \"node\" must be a string");
+	node = dmn_machine_find(x->c->m, json_object_get_string(name));
+	if (!node)
+		return refuse(x, "there is no node '%s'", json_object_get_string(name));
+	o = describe(x->c->m, node);
+	if (!o || node->ref.nsid)
+		return o ? o : refuse(x, "out of memory");
+
+	list = json_object_new_array();
+	for (struct dmn_node *n = dmn_machine_nodes(x->c->m); n && list; n = n->next)
+		if (n->ref.dev == node->ref.dev && n->ref.nsid)
+			json_object_array_add(list, json_object_new_string(n->name));
+	json_object_object_add(o, "namespaces", list);
+	return o;
+}
+
+/* ---- stop, attach ---- */
+
+static struct json_object *cmd_stop(struct ctl_ctx *x)
+{
+	struct json_object *o = json_object_new_object();
+
+	if (!o)
+		return refuse(x, "out of memory");
+	put_number(o, "pid", getpid());
+	x->c->stop = true;
+	return o;
+}
+
+static struct json_object *cmd_attach(struct ctl_ctx *x)
+{
+	struct json_object *pid, *o;
+	int fd = *x->passed;
+
+	if (!x->c->attach)
+		return refuse(x, "attach: this daemon serves no programs");
+	if (!json_object_object_get_ex(x->request, "pid", &pid) ||
+	    !json_object_is_type(pid, json_type_int) || json_object_get_int64(pid) <= 0 ||
+	    json_object_get_int64(pid) > INT32_MAX)
+		return refuse(x, "attach: \"pid\" must be a process id");
+	if (fd < 0)
+		return refuse(x, "attach: no descriptor came with the request");
+	o = json_object_new_object();
+	if (!o)
+		return refuse(x, "out of memory");
+	*x->passed = -1;
+	if (x->c->attach(x->c->attach_arg, fd, json_object_get_int(pid), x->error,
+			 sizeof(x->error))) {
+		json_object_put(o);
+		return NULL;
+	}
+	put_number(o, "pid", getpid());
+	return o;
+}
+
+/* ---- the table ---- */
+
+static struct json_object *cmd_help(struct ctl_ctx *x);
+
+static const struct ctl_row rows[] = {
+	{ "list", "", "every node", cmd_list },
+	{ "show", "[node]", "the daemon, or one node", cmd_show },
+	{ "stop", "", "end the daemon; its nodes vanish", cmd_stop },
+	{ "attach", "pid", "serve the program whose seccomp listener is passed along", cmd_attach },
+	{ "help", "", "the commands", cmd_help },
+};
+
+static struct json_object *cmd_help(struct ctl_ctx *x)
+{
+	struct json_object *list = json_object_new_array();
+
+	if (!list)
+		return refuse(x, "out of memory");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct json_object *o = json_object_new_object();
+
+		put_string(o, "cmd", rows[i].name);
+		put_string(o, "arguments", rows[i].args);
+		put_string(o, "help", rows[i].help);
+		json_object_array_add(list, o);
+	}
+	return list;
+}
+
+static const struct ctl_row *row_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (!strcmp(rows[i].name, name))
+			return &rows[i];
+	return NULL;
+}
+
+struct json_object *ctl_failure(const char *text)
+{
+	struct json_object *o = json_object_new_object();
+
+	if (o) {
+		json_object_object_add(o, "ok", json_object_new_boolean(false));
+		put_string(o, "error", text);
+	}
+	return o;
+}
+
+struct json_object *ctl_command(struct dmn_control *c, struct json_object *request, int *passed)
+{
+	struct ctl_ctx x = { .c = c, .request = request, .passed = passed };
+	struct json_object *cmd, *result, *answer;
+	const struct ctl_row *row;
+
+	if (!json_object_is_type(request, json_type_object) ||
+	    !json_object_object_get_ex(request, "cmd", &cmd) ||
+	    !json_object_is_type(cmd, json_type_string))
+		return ctl_failure("a request is an object with a string \"cmd\"");
+	row = row_find(json_object_get_string(cmd));
+	if (!row) {
+		snprintf(x.error, sizeof(x.error), "there is no command '%.64s'; see help",
+			 json_object_get_string(cmd));
+		return ctl_failure(x.error);
+	}
+	result = row->run(&x);
+	if (!result)
+		return ctl_failure(x.error);
+	answer = json_object_new_object();
+	if (!answer) {
+		json_object_put(result);
+		return NULL;
+	}
+	json_object_object_add(answer, "ok", json_object_new_boolean(true));
+	json_object_object_add(answer, "result", result);
+	return answer;
+}

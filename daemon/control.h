@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * control.h - the control socket's two halves: who is connected (control.c), what can be asked
+ * (commands.c). Private to daemon/.
+ */
+#ifndef NVMESIM_DAEMON_CONTROL_H
+#define NVMESIM_DAEMON_CONTROL_H
+
+#include <json-c/json.h>
+#include <sys/un.h>
+
+#include "daemon.h"
+
+#define CTL_LINE_MAX	65536 /* bytes of one request */
+#define CTL_CLIENTS_MAX 64
+#define CTL_ERR_MAX	512
+
+/**
+ * struct ctl_client - one connection
+ * @in, @nr_in:   what came and is not a whole line yet
+ * @out, @out_off, @nr_out: the answer on its way; no request is taken meanwhile
+ * @passed:       descriptor that came with SCM_RIGHTS and waits for its request, or -1
+ */
+struct ctl_client {
+	struct dmn_fd fd;
+	struct dmn_control *c;
+	char in[CTL_LINE_MAX];
+	size_t nr_in;
+	char *out;
+	size_t out_off, nr_out;
+	int passed;
+	bool eof;
+	struct ctl_client *next;
+};
+
+struct dmn_control {
+	struct dmn_machine *m;
+	struct dmn_loop *loop;
+	const char *door;
+	struct dmn_fd listener;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	struct stat self; /* the socket file, to remove no other */
+	struct ctl_client *clients;
+	unsigned int nr_clients;
+	int (*attach)(void *arg, int listener, pid_t pid, char *err, size_t len);
+	void *attach_arg;
+	bool stop;
+};
+
+/**
+ * ctl_command() - carry out one request
+ * @request: an object with a "cmd"
+ * @passed:  descriptor that came with it, or -1; set to -1 when taken
+ * Return: the answer, {"ok":...}; NULL when there is no memory.
+ */
+struct json_object *ctl_command(struct dmn_control *c, struct json_object *request, int *passed);
+
+/** ctl_failure() - {"ok":false,"error":@text} */
+struct json_object *ctl_failure(const char *text);
+
+#endif /* NVMESIM_DAEMON_CONTROL_H */
