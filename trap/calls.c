@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * calls.c - the system calls that are trapped: the filter is built from this table, and the
+ * supervisor looks the handler up in it.
+ *
+ * Rings: io_uring_setup, io_uring_enter and io_uring_register have no row, so a program's rings
+ * are the kernel's own, which know nothing of the nodes. Rows for them belong below, under
+ * "rings".
+ */
+#include <sys/syscall.h>
+
+#include "internal.h"
+
+/* Linux 6.13; the numbers are the same on every architecture but alpha */
+#ifndef __NR_getxattrat
+#define __NR_getxattrat	 464
+#define __NR_listxattrat 465
+#endif
+
+#define NONE -1
+
+/* clang-format off */
+const struct trap_row trap_rows[] = {
+	/* number               rule          handler         path  dirfd flags mode  buf */
+	{ __NR_ioctl,           TRAP_IOCTL_N, trap_ioctl,     NONE, NONE, NONE, NONE, NONE },
+	/* open */
+	{ __NR_openat,          TRAP_ALWAYS,  trap_open,      1,    0,    2,    NONE, NONE },
+#ifdef __NR_open
+	{ __NR_open,            TRAP_ALWAYS,  trap_open,      0,    NONE, 1,    NONE, NONE },
+#endif
+#ifdef __NR_creat
+	{ __NR_creat,           TRAP_ALWAYS,  trap_creat,     0,    NONE, NONE, NONE, NONE },
+#endif
+	{ __NR_openat2,         TRAP_ALWAYS,  trap_openat2,   1,    0,    NONE, NONE, 2    },
+	/* attributes */
+#ifdef __NR_newfstatat
+	{ __NR_newfstatat,      TRAP_ALWAYS,  trap_stat,      1,    0,    NONE, NONE, 2    },
+#endif
+#ifdef __NR_stat
+	{ __NR_stat,            TRAP_ALWAYS,  trap_stat,      0,    NONE, NONE, NONE, 1    },
+#endif
+#ifdef __NR_lstat
+	{ __NR_lstat,           TRAP_ALWAYS,  trap_stat,      0,    NONE, NONE, NONE, 1    },
+#endif
+	{ __NR_statx,           TRAP_ALWAYS,  trap_statx,     1,    0,    NONE, NONE, 4    },
+#ifdef __NR_access
+	{ __NR_access,          TRAP_ALWAYS,  trap_access,    0,    NONE, NONE, 1,    NONE },
+#endif
+	{ __NR_faccessat,       TRAP_ALWAYS,  trap_access,    1,    0,    NONE, 2,    NONE },
+	{ __NR_faccessat2,      TRAP_ALWAYS,  trap_access,    1,    0,    3,    2,    NONE },
+#ifdef __NR_readlink
+	{ __NR_readlink,        TRAP_ALWAYS,  trap_readlink,  0,    NONE, NONE, NONE, NONE },
+#endif
+	{ __NR_readlinkat,      TRAP_ALWAYS,  trap_readlink,  1,    0,    NONE, NONE, NONE },
+	/* extended attributes: ls -l asks for them, and would report ENOENT */
+	{ __NR_getxattr,        TRAP_ALWAYS,  trap_getxattr,  0,    NONE, NONE, NONE, NONE },
+	{ __NR_lgetxattr,       TRAP_ALWAYS,  trap_getxattr,  0,    NONE, NONE, NONE, NONE },
+	{ __NR_getxattrat,      TRAP_ALWAYS,  trap_getxattr,  1,    0,    NONE, NONE, NONE },
+	{ __NR_listxattr,       TRAP_ALWAYS,  trap_listxattr, 0,    NONE, NONE, NONE, NONE },
+	{ __NR_llistxattr,      TRAP_ALWAYS,  trap_listxattr, 0,    NONE, NONE, NONE, NONE },
+	{ __NR_listxattrat,     TRAP_ALWAYS,  trap_listxattr, 1,    0,    NONE, NONE, NONE },
+	/* identity: what is remembered about the thread must be read again */
+	{ __NR_setuid,          TRAP_ALWAYS,  trap_setuid,    NONE, NONE, NONE, NONE, NONE },
+	{ __NR_setreuid,        TRAP_ALWAYS,  trap_setuid,    NONE, NONE, NONE, NONE, NONE },
+	{ __NR_setresuid,       TRAP_ALWAYS,  trap_setuid,    NONE, NONE, NONE, NONE, NONE },
+	/* rings */
+};
+/* clang-format on */
+
+const unsigned int trap_nr_rows = sizeof(trap_rows) / sizeof(trap_rows[0]);

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * file.c - the descriptions that are handed out, and how they are recognised.
+ *
+ * kcmp(2) compares an open file description of ours with the one behind a caller's descriptor
+ * and orders them, so a binary search finds it; the answer is remembered for (thread, descriptor)
+ * and confirmed with one comparison the next time. The kernel's order is by (obscured) address,
+ * hence constant while a description lives.
+ *
+ * Where kcmp is not to be had (Docker's default profile forbids it), each description carries an
+ * open-file-description lock on a byte of /dev/null that nobody else uses, and
+ * /proc/TID/fdinfo/FD shows that lock. This needs no more than being allowed to read the
+ * caller's /proc files, and costs several times as much.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/kcmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define MAX_STALE 64
+
+static int compare(struct trap *t, int ours, pid_t tid, int fd)
+{
+	return syscall(SYS_kcmp, t->self, tid, KCMP_FILE, ours, fd);
+}
+
+/* kcmp's result, in words */
+enum { SAME = 0, OURS_LESS = 1, OURS_GREATER = 2, UNORDERED = 3 };
+
+/* where the description behind (@tid, @fd) is, or would be. Return: whether it is there. */
+static bool search(struct trap *t, pid_t tid, int fd, unsigned int *pos)
+{
+	unsigned int lo = 0, hi = t->nr_files;
+
+	while (lo < hi) {
+		unsigned int mid = (lo + hi) / 2;
+
+		switch (compare(t, t->files[mid]->fd, tid, fd)) {
+		case SAME:
+			*pos = mid;
+			return true;
+		case OURS_LESS:
+			lo = mid + 1;
+			break;
+		case OURS_GREATER:
+			hi = mid;
+			break;
+		default: /* no such descriptor, or not for us to look at */
+			*pos = lo;
+			return false;
+		}
+	}
+	*pos = lo;
+	return false;
+}
+
+/* "lock: 1: OFDLCK ADVISORY  WRITE -1 00:06:3 4611686018427387904 4611686018427387904" */
+static struct trap_file *by_mark(struct trap *t, pid_t tid, int fd)
+{
+	char path[48], text[2048], *l, *save = NULL;
+	struct trap_file *found = NULL;
+	ssize_t n;
+	int info;
+
+	snprintf(path, sizeof(path), "%d/fdinfo/%d", tid, fd);
+	info = openat(t->proc, path, O_RDONLY | O_CLOEXEC);
+	if (info < 0)
+		return NULL;
+	n = read(info, text, sizeof(text) - 1);
+	close(info);
+	if (n <= 0)
+		return NULL;
+	text[n] = '\0';
+	for (l = strtok_r(text, "\n", &save); l && !found; l = strtok_r(NULL, "\n", &save)) {
+		uint64_t start;
+
+		if (sscanf(l, "lock:%*d: OFDLCK%*s%*s%*s%*s%" SCNu64, &start) != 1)
+			continue;
+		for (unsigned int i = 0; i < t->nr_files && !found; i++) {
+			if (start && t->files[i]->mark == start)
+				found = t->files[i];
+		}
+	}
+	return found;
+}
+
+static int set_mark(struct trap *t, struct trap_file *f)
+{
+	struct flock lk = { .l_whence = SEEK_SET, .l_len = 1 };
+
+	lk.l_start = t->mark + t->next_mark++;
+	lk.l_type = f->mode == TRAP_WRONLY || f->mode == TRAP_RDWR ? F_WRLCK : F_RDLCK;
+	if (fcntl(f->fd, F_OFD_SETLK, &lk) < 0)
+		return -errno;
+	f->mark = lk.l_start;
+	return 0;
+}
+
+static void drop(struct trap *t, unsigned int pos)
+{
+	struct trap_file *f = t->files[pos];
+
+	for (unsigned int i = 0; i < TRAP_NR_SEEN; i++) {
+		if (t->seen[i].file == f)
+			t->seen[i] = (struct trap_seen){ 0 };
+	}
+	memmove(&t->files[pos], &t->files[pos + 1],
+		(--t->nr_files - pos) * sizeof(t->files[0]));
+	close(f->fd);
+	free(f);
+}
+
+/* how /dev/null is opened for each mode */
+static const int open_flags[TRAP_NR_MODES] = {
+	[TRAP_RDONLY] = O_RDONLY,
+	[TRAP_WRONLY] = O_WRONLY,
+	[TRAP_RDWR] = O_RDWR,
+	[TRAP_NOACC] = O_ACCMODE,
+	/* the kernel passes no O_PATH descriptor on; ioctls on this one get EBADF from call.c */
+	[TRAP_PATH] = O_RDONLY,
+};
+
+int trap_file_get(struct trap *t, struct trap_node *node, enum trap_mode mode,
+		  struct trap_file **out)
+{
+	struct trap_file *f;
+	unsigned int pos;
+	int err;
+
+	*out = node->file[mode];
+	if (*out)
+		return 0;
+	if (t->nr_files == t->max_files) {
+		unsigned int max = t->max_files ? 2 * t->max_files : 16;
+		struct trap_file **files = realloc(t->files, max * sizeof(files[0]));
+
+		if (!files)
+			return -ENOMEM;
+		t->files = files;
+		t->max_files = max;
+	}
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+	f->node = node;
+	f->mode = mode;
+	f->fd = open("/dev/null", open_flags[mode] | O_CLOEXEC);
+	if (f->fd < 0) {
+		err = -errno;
+		free(f);
+		return err;
+	}
+	if (!t->kcmp && mode != TRAP_NOACC) { /* without access to the file there are no locks */
+		err = set_mark(t, f);
+		if (err) {
+			close(f->fd);
+			free(f);
+			return err;
+		}
+	}
+	pos = t->nr_files;
+	if (t->kcmp)
+		search(t, t->self, f->fd, &pos);
+	memmove(&t->files[pos + 1], &t->files[pos], (t->nr_files - pos) * sizeof(t->files[0]));
+	t->files[pos] = f;
+	t->nr_files++;
+	node->file[mode] = *out = f;
+	return 0;
+}
+
+struct trap_seen *trap_file_find(struct trap *t, pid_t tid, int fd)
+{
+	struct trap_seen *s = &t->seen[((unsigned int)tid * 31 + fd) % TRAP_NR_SEEN];
+	struct trap_file *f = NULL;
+	struct timespec now;
+	unsigned int pos;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	if (s->file && s->tid == tid && s->fd == fd) {
+		if (t->kcmp ? compare(t, s->file->fd, tid, fd) == SAME :
+			      by_mark(t, tid, fd) == s->file)
+			f = s->file;
+		/* identities change rarely; those changes that are trapped clear the entry */
+		if (f && now.tv_sec == s->read_at)
+			return s;
+	}
+	if (!f) {
+		if (!t->kcmp)
+			f = by_mark(t, tid, fd);
+		else if (search(t, tid, fd, &pos))
+			f = t->files[pos];
+	}
+	if (!f)
+		return NULL;
+	*s = (struct trap_seen){ .tid = tid,
+				 .fd = fd,
+				 .file = f,
+				 .privileged = trap_privileged(t, tid),
+				 .read_at = now.tv_sec };
+	return s;
+}
+
+void trap_file_orphan(struct trap *t, struct trap_node *node)
+{
+	for (unsigned int i = 0; i < t->nr_files; i++) {
+		if (t->files[i]->node == node) {
+			t->files[i]->node = NULL;
+			t->nr_stale++;
+		}
+	}
+	/* a program that keeps very many dead descriptors open gets ENOTTY from some of them */
+	for (unsigned int i = 0; i < t->nr_files && t->nr_stale > MAX_STALE;) {
+		if (!t->files[i]->node) {
+			drop(t, i);
+			t->nr_stale--;
+		} else {
+			i++;
+		}
+	}
+}
+
+void trap_files_init(struct trap *t)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	t->kcmp = fd >= 0 && compare(t, fd, t->self, fd) == SAME;
+	if (fd >= 0)
+		close(fd);
+	if (getrandom(&t->mark, sizeof(t->mark), GRND_NONBLOCK) != sizeof(t->mark))
+		t->mark = (uint64_t)t->self << 32;
+	/* a file offset, with room above it, and never 0: that is a description without a mark */
+	t->mark = (t->mark & INT64_MAX >> 1) | 1ull << 32;
+}
+
+void trap_files_free(struct trap *t)
+{
+	while (t->nr_files)
+		drop(t, t->nr_files - 1);
+	free(t->files);
+	t->files = NULL;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * internal.h - what the files of trap/ share.
+ *
+ * calls.c holds the table of trapped system calls, which the filter (filter.c) and the
+ * supervisor (trap.c) both read. path.c finds out whether a path is a node, node.c answers path
+ * calls, file.c recognises descriptors, call.c runs ioctls, vm.c and task.c look into the caller.
+ */
+#ifndef TRAP_INTERNAL_H
+#define TRAP_INTERNAL_H
+
+#include <limits.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "trap.h"
+
+/* linux/seccomp.h before Linux 5.14, 5.19 and 6.6 */
+#ifndef SECCOMP_ADDFD_FLAG_SEND
+#define SECCOMP_ADDFD_FLAG_SEND (1UL << 1)
+#endif
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+#ifndef SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS	   SECCOMP_IOW(4, __u64)
+#endif
+
+/* what a row's handler returns when there is no value to send; no call's result is that low */
+#define TRAP_CONTINUE LONG_MIN	     /* the kernel is to carry the call out */
+#define TRAP_SENT     (LONG_MIN + 1) /* the reply is out already, or comes later */
+
+/** enum trap_mode - how a description is open: O_ACCMODE's four values, and O_PATH */
+enum trap_mode {
+	TRAP_RDONLY,
+	TRAP_WRONLY,
+	TRAP_RDWR,
+	TRAP_NOACC, /* access mode 3: ioctl only */
+	TRAP_PATH,
+	TRAP_NR_MODES
+};
+
+struct trap_file;
+
+/** struct trap_node - a simulated node as this door shows it */
+struct trap_node {
+	struct dmn_node *n;
+	struct timespec born;
+	struct trap_file *file[TRAP_NR_MODES]; /* made when first opened so */
+};
+
+/**
+ * struct trap_file - an open file description of /dev/null that stands for (node, mode)
+ *
+ * The program gets descriptors of this very description, so that it stays recognisable through
+ * dup, fork, exec and SCM_RIGHTS without any of those being trapped.
+ * @node: NULL once the node is gone
+ * @mark: its own lock on /dev/null, see file.c
+ */
+struct trap_file {
+	struct trap_node *node;
+	int fd;
+	enum trap_mode mode;
+	uint64_t mark;
+};
+
+/** struct trap_seen - the last answer for (thread, descriptor); checked before it is believed */
+struct trap_seen {
+	pid_t tid;
+	int fd;
+	struct trap_file *file;
+	bool privileged;
+	time_t read_at; /* when @privileged was read */
+};
+
+#define TRAP_NR_SEEN 256
+
+/** struct trap_call - an ioctl being carried out, and its caller */
+struct trap_call {
+	struct host_call call;
+	struct host_client client;
+	struct trap *t;
+	uint64_t id; /* of the notification */
+	pid_t tid;
+	bool cancelled;
+	struct trap_call *next, *prev;
+};
+
+struct trap {
+	struct dmn_fd listener;
+	struct dmn_fd tick; /* looks after killed callers while calls are in flight */
+	struct dmn_watch watch;
+	struct dmn_machine *m; /* NULL once detached */
+	struct dmn_loop *loop;
+	uid_t owner;
+	void (*gone)(void *arg);
+	void *arg;
+	pid_t self;
+	int proc; /* /proc */
+	dev_t dev; /* st_dev of /dev */
+	bool kcmp; /* the kernel lets us compare descriptions */
+	bool ticking, closing;
+
+	struct trap_node **nodes; /* by name */
+	unsigned int nr_nodes, max_nodes;
+	struct trap_file **files; /* in the kernel's order */
+	unsigned int nr_files, max_files, nr_stale;
+	uint64_t mark, next_mark;
+	struct trap_seen seen[TRAP_NR_SEEN];
+
+	pthread_mutex_t lock; /* the three below: a command may complete on any thread */
+	struct trap_call *free;
+	struct trap_call *flying;
+	unsigned int nr_flying;
+	_Atomic(struct trap_call *) running; /* inside host_ioctl() on the loop's thread */
+};
+
+/* ---- calls.c: the table --------------------------------------------------------------- */
+
+enum trap_rule {
+	TRAP_ALWAYS,
+	TRAP_IOCTL_N, /* only when _IOC_TYPE of argument 1 is 'N' */
+};
+
+struct trap_row;
+
+/**
+ * struct trap_req - one trapped call
+ * @node: the node its path names (path calls)
+ */
+struct trap_req {
+	struct trap *t;
+	const struct trap_row *row;
+	uint64_t id;
+	pid_t tid;
+	const uint64_t *arg;
+	struct trap_node *node;
+};
+
+/**
+ * struct trap_row - a system call the filter traps
+ * @handle: what the supervisor does. Return: >= 0 or -errno for the caller, TRAP_CONTINUE,
+ *          TRAP_SENT. For a row with @path it is called only when that path names a node.
+ * The numbers say which argument is what; -1: this call has no such argument.
+ */
+struct trap_row {
+	int nr;
+	enum trap_rule rule;
+	long (*handle)(struct trap_req *rq);
+	int8_t path, dirfd, flags, mode, buf;
+};
+
+extern const struct trap_row trap_rows[];
+extern const unsigned int trap_nr_rows;
+
+/* ---- trap.c ----------------------------------------------------------------------------- */
+
+/** trap_send() - answer a notification; the caller may be gone, which is no error */
+void trap_send(struct trap *t, uint64_t id, long ret);
+
+/** trap_valid() - does the caller still wait? */
+bool trap_valid(struct trap *t, uint64_t id);
+
+/** trap_destroy() - the end of trap_free(), once no command refers to @t any more */
+void trap_destroy(struct trap *t);
+
+/* ---- path.c, node.c --------------------------------------------------------------------- */
+
+/** trap_path_node() - the node that the call's path argument names. Return: it, or NULL. */
+struct trap_node *trap_path_node(struct trap_req *rq);
+
+/** trap_path_in_dev() - is @dir (absolute, @len bytes, ends in a slash) spelled like /dev? */
+bool trap_path_in_dev(const char *dir, size_t len);
+
+long trap_open(struct trap_req *rq);
+long trap_creat(struct trap_req *rq);
+long trap_openat2(struct trap_req *rq);
+long trap_stat(struct trap_req *rq);
+long trap_statx(struct trap_req *rq);
+long trap_access(struct trap_req *rq);
+long trap_readlink(struct trap_req *rq);
+long trap_getxattr(struct trap_req *rq);
+long trap_listxattr(struct trap_req *rq);
+
+/* ---- file.c ----------------------------------------------------------------------------- */
+
+/** trap_file_get() - the description for (@node, @mode). Return: 0 or -errno, *@out. */
+int trap_file_get(struct trap *t, struct trap_node *node, enum trap_mode mode,
+		  struct trap_file **out);
+
+/** trap_file_find() - what the caller's descriptor is. Return: the answer, or NULL: not ours. */
+struct trap_seen *trap_file_find(struct trap *t, pid_t tid, int fd);
+
+/** trap_file_orphan() - @node goes away: its descriptions answer ENODEV from now on */
+void trap_file_orphan(struct trap *t, struct trap_node *node);
+
+void trap_files_init(struct trap *t);
+void trap_files_free(struct trap *t);
+
+/* ---- call.c ----------------------------------------------------------------------------- */
+
+long trap_ioctl(struct trap_req *rq);
+long trap_setuid(struct trap_req *rq);
+
+/** trap_calls_check() - give up the commands of killed callers; @all: of every caller */
+void trap_calls_check(struct trap *t, bool all);
+
+/* ---- vm.c: the caller's memory ------------------------------------------------------------ */
+
+int trap_vm_read(pid_t tid, uint64_t addr, void *buf, size_t len); /* 0 or -errno; all or error */
+int trap_vm_write(pid_t tid, uint64_t addr, const void *buf, size_t len);
+
+/** trap_vm_string() - a string with its NUL. Return: its length or -errno (-ENAMETOOLONG). */
+ssize_t trap_vm_string(pid_t tid, uint64_t addr, char *buf, size_t size);
+
+/** trap_vm_xfer() - scatter to gather, as struct host_client_ops' xfer. Return: 0 or -EFAULT. */
+int trap_vm_xfer(pid_t tid, bool to_client, const struct iovec *local, unsigned int nr_local,
+		 const struct iovec *remote, unsigned int nr_remote);
+
+/* ---- task.c: the caller's identity -------------------------------------------------------- */
+
+struct trap_cred {
+	uid_t ruid, euid, fsuid;
+	gid_t rgid, egid, fsgid;
+	gid_t groups[256];
+	unsigned int nr_groups;
+};
+
+/** trap_cred_read() - from /proc/TID/status. Return: 0 or -errno. */
+int trap_cred_read(struct trap *t, pid_t tid, struct trap_cred *cr);
+
+/** trap_cred_parse() - from that file's text */
+void trap_cred_parse(char *text, struct trap_cred *cr);
+
+/** trap_cred_may() - may it use @n so? @want: R_OK, W_OK, X_OK; @real: as access(2) asks */
+bool trap_cred_may(const struct trap_cred *cr, const struct dmn_node *n, int want, bool real);
+
+/** trap_privileged() - has the thread the owner's effective uid, or root's? */
+bool trap_privileged(struct trap *t, pid_t tid);
+
+#endif /* TRAP_INTERNAL_H */
