@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_control.c - the control socket, as its clients see it: lines, several clients, what is
+ * wrong, descriptors passed along; and the machine's nodes behind it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "../../daemon/daemon.h"
+
+/** struct fixture - a daemon on a thread of its own; the test is its client */
+struct fixture {
+	char dir[64], path[96];
+	struct conf conf;
+	struct dmn_loop *loop;
+	struct dmn_machine *machine;
+	struct dmn_control *control;
+	pthread_t thread;
+	bool running;
+	int code;
+	int passed; /* what attach got */
+	pid_t pid;
+};
+
+static int take_listener(void *arg, int listener, pid_t pid, char *err, size_t len)
+{
+	struct fixture *f = arg;
+
+	if (pid == 13) {
+		close(listener);
+		snprintf(err, len, "not that one");
+		return -EPERM;
+	}
+	f->passed = listener;
+	f->pid = pid;
+	return 0;
+}
+
+static void *serve(void *arg)
+{
+	struct fixture *f = arg;
+
+	f->code = dmn_loop_run(f->loop);
+	return NULL;
+}
+
+static int begin(void **state)
+{
+	char prog[] = "test", *argv[] = { prog, NULL }, err[512] = "";
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	if (!f || conf_parse_args(&f->conf, "test", 1, argv, false, NULL) < 0)
+		return -1;
+	f->passed = -1;
+	strcpy(f->dir, "/tmp/nvmesim-test-XXXXXX");
+	if (!mkdtemp(f->dir))
+		return -1;
+	snprintf(f->path, sizeof(f->path), "%s/socket", f->dir);
+	f->loop = dmn_loop_new();
+	f->machine = dmn_machine_new(&f->conf, f->loop, err, sizeof(err));
+	if (!f->machine) {
+		fprintf(stderr, "%s\n", err);
+		return -1;
+	}
+	f->control = dmn_control_new(f->machine, f->path, "none", err, sizeof(err));
+	if (!f->control) {
+		fprintf(stderr, "%s\n", err);
+		return -1;
+	}
+	dmn_control_attach(f->control, take_listener, f);
+	f->running = !pthread_create(&f->thread, NULL, serve, f);
+	*state = f;
+	return f->running ? 0 : -1;
+}
+
+static int finish(void **state)
+{
+	struct fixture *f = *state;
+
+	if (f->running) {
+		dmn_loop_quit(f->loop, 0);
+		pthread_join(f->thread, NULL);
+	}
+	dmn_machine_free(f->machine);
+	dmn_control_free(f->control);
+	dmn_loop_free(f->loop);
+	conf_free(&f->conf);
+	if (!access(f->path, F_OK) || rmdir(f->dir))
+		return -1; /* something was left behind */
+	free(f);
+	return 0;
+}
+
+/* ---- a client ---- */
+
+static int dial(struct fixture *f)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct timeval wait = { .tv_sec = 10 };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", f->path);
+	assert_return_code(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), errno);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	return fd;
+}
+
+static void say(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* one line, without its end; an empty one when the connection ended */
+static char *hear(int fd, char *buf, size_t len)
+{
+	size_t n = 0;
+
+	while (n + 1 < len) {
+		ssize_t got = read(fd, buf + n, 1);
+
+		assert_true(got >= 0);
+		if (!got || buf[n] == '\n')
+			break;
+		n++;
+	}
+	buf[n] = '\0';
+	return buf;
+}
+
+static void expect(int fd, const char *request, const char *part)
+{
+	char line[16384];
+
+	if (request)
+		say(fd, request);
+	hear(fd, line, sizeof(line));
+	if (!strstr(line, part))
+		fail_msg("'%s' is not in: %s", part, line);
+}
+
+/* ---- tests ---- */
+
+static void test_list_has_the_default_drive(void **state)
+{
+	int fd = dial(*state);
+	char line[16384];
+
+	say(fd, "{\"cmd\":\"list\"}\n");
+	hear(fd, line, sizeof(line));
+	assert_non_null(strstr(line, "\"ok\":true"));
+	assert_non_null(strstr(line, "\"node\":\"nvmesim0\""));
+	assert_non_null(strstr(line, "\"node\":\"nvmesim0n1\""));
+	assert_non_null(strstr(line, "\"state\":\"live\""));
+	assert_non_null(strstr(line, "\"blocks\":2097152")); /* 1 GiB of 512 bytes */
+	close(fd);
+}
+
+static void test_show(void **state)
+{
+	int fd = dial(*state);
+
+	expect(fd, "{\"cmd\":\"show\"}\n", "\"door\":\"none\"");
+	expect(fd, "{\"cmd\":\"show\",\"node\":\"nvmesim0\"}\n", "\"namespaces\":[\"nvmesim0n1\"]");
+	expect(fd, "{\"cmd\":\"show\",\"node\":\"nvmesim0n1\"}\n", "\"controller\":\"nvmesim0\"");
+	expect(fd, "{\"cmd\":\"show\",\"node\":\"nvmesim7\"}\n", "no node 'nvmesim7'");
+	expect(fd, "{\"cmd\":\"show\",\"node\":7}\n", "\"ok\":false");
+	close(fd);
+}
+
+static void test_bad_lines_do_not_end_the_conversation(void **state)
+{
+	static const char *const bad[] = {
+		"\n",
+		"x\n",
+		"{\n",
+		"7\n",
+		"[]\n",
+		"null\n",
+		"{}\n",
+		"{\"cmd\":1}\n",
+		"{\"cmd\":\"list\"} and more\n",
+		"{\"cmd\":\"frobnicate\"}\n",
+	};
+	int fd = dial(*state);
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		expect(fd, bad[i], "\"ok\":false");
+	expect(fd, "{\"cmd\":\"help\"}\r\n", "\"ok\":true");
+	close(fd);
+}
+
+static void test_partial_and_joined_lines(void **state)
+{
+	int fd = dial(*state), other = dial(*state);
+
+	say(fd, "{\"cmd\":");
+	/* somebody else is served meanwhile */
+	expect(other, "{\"cmd\":\"help\"}\n", "\"cmd\":\"stop\"");
+	say(fd, "\"show\"}\n{\"cmd\":\"help\"}\n{\"cmd\"");
+	expect(fd, NULL, "\"version\"");
+	expect(fd, NULL, "\"cmd\":\"attach\"");
+	expect(fd, ":\"list\"}\n", "nvmesim0");
+	close(other);
+	close(fd);
+}
+
+static void test_endless_line_is_cut(void **state)
+{
+	static const char block[4096] = { [0 ... 4095] = 'x' };
+	int fd = dial(*state);
+	char line[256];
+
+	for (int i = 0; i < 17; i++)
+		if (send(fd, block, sizeof(block), MSG_NOSIGNAL) < 0)
+			break;
+	assert_non_null(strstr(hear(fd, line, sizeof(line)), "too long"));
+	close(fd);
+	fd = dial(*state);
+	expect(fd, "{\"cmd\":\"help\"}\n", "\"ok\":true");
+	close(fd);
+}
+
+static void test_reader_that_does_not_read(void **state)
+{
+	static const char ask[] = "{\"cmd\":\"list\"}\n";
+	int fd = dial(*state), other = dial(*state);
+	unsigned int asked = 0;
+
+	/* until both directions are full: the daemon stops taking requests, and serves others */
+	while (send(fd, ask, strlen(ask), MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)strlen(ask))
+		asked++;
+	expect(other, "{\"cmd\":\"help\"}\n", "\"ok\":true");
+	for (unsigned int i = 0; i < asked; i++)
+		expect(fd, NULL, "nvmesim0n1");
+	close(other);
+	close(fd);
+}
+
+static void send_with_fd(int fd, const char *text, int passed)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { 0 };
+	struct iovec iov = { (void *)(uintptr_t)text, strlen(text) };
+	struct msghdr mh = { .msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = control.buf,
+			     .msg_controllen = sizeof(control.buf) };
+	struct cmsghdr *cm = CMSG_FIRSTHDR(&mh);
+
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = SCM_RIGHTS;
+	cm->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cm), &passed, sizeof(int));
+	assert_int_equal(sendmsg(fd, &mh, MSG_NOSIGNAL), strlen(text));
+}
+
+static void test_attach(void **state)
+{
+	struct fixture *f = *state;
+	int fd = dial(f), p[2];
+	char byte = 0;
+
+	assert_return_code(pipe(p), errno);
+	expect(fd, "{\"cmd\":\"attach\",\"pid\":12}\n", "no descriptor");
+	send_with_fd(fd, "{\"cmd\":\"attach\",\"pid\":-1}\n", p[1]);
+	expect(fd, NULL, "\"ok\":false");
+	send_with_fd(fd, "{\"cmd\":\"attach\",\"pid\":13}\n", p[1]);
+	expect(fd, NULL, "not that one");
+	send_with_fd(fd, "{\"cmd\":\"attach\",\"pid\":12}\n", p[1]);
+	expect(fd, NULL, "\"ok\":true");
+	assert_int_equal(f->pid, 12);
+	assert_true(f->passed >= 0);
+	assert_true(fcntl(f->passed, F_GETFD) & FD_CLOEXEC);
+
+	/* it is the pipe, and nobody but attach has kept a copy */
+	close(p[1]);
+	assert_int_equal(write(f->passed, "x", 1), 1);
+	assert_int_equal(read(p[0], &byte, 1), 1);
+	assert_int_equal(byte, 'x');
+	close(f->passed);
+	close(fd);
+	assert_int_equal(read(p[0], &byte, 1), 0);
+	close(p[0]);
+}
+
+static void test_stop(void **state)
+{
+	struct fixture *f = *state;
+	int fd = dial(f);
+
+	expect(fd, "{\"cmd\":\"stop\"}\n", "\"ok\":true");
+	pthread_join(f->thread, NULL);
+	f->running = false;
+	assert_int_equal(f->code, 0);
+	close(fd);
+}
+
+static void test_socket_is_private(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+
+	assert_return_code(stat(f->path, &st), errno);
+	assert_int_equal(st.st_mode & 07777, 0600);
+}
+
+static void test_second_daemon_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	char err[512] = "";
+
+	assert_null(dmn_control_new(f->machine, f->path, "none", err, sizeof(err)));
+	assert_non_null(strstr(err, f->path));
+	assert_return_code(access(f->path, F_OK), errno); /* the first one's is still there */
+}
+
+static void test_stale_socket_is_replaced(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	char err[512] = "";
+	struct dmn_control *c;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/stale", f->dir);
+	assert_return_code(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), errno);
+	close(fd); /* as a killed daemon leaves it */
+	c = dmn_control_new(f->machine, sa.sun_path, "none", err, sizeof(err));
+	assert_non_null(c);
+	dmn_control_free(c);
+	assert_int_not_equal(access(sa.sun_path, F_OK), 0);
+}
+
+static void test_other_files_are_not_replaced(void **state)
+{
+	struct fixture *f = *state;
+	char err[512] = "", path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/file", f->dir);
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_null(dmn_control_new(f->machine, path, "none", err, sizeof(err)));
+	assert_return_code(access(path, F_OK), errno);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/no/such/dir", f->dir);
+	assert_null(dmn_control_new(f->machine, path, "none", err, sizeof(err)));
+	assert_non_null(strstr(err, "No such file"));
+}
+
+#define served(t) cmocka_unit_test_setup_teardown(t, begin, finish)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		served(test_list_has_the_default_drive),
+		served(test_show),
+		served(test_bad_lines_do_not_end_the_conversation),
+		served(test_partial_and_joined_lines),
+		served(test_endless_line_is_cut),
+		served(test_reader_that_does_not_read),
+		served(test_attach),
+		served(test_stop),
+		served(test_socket_is_private),
+		served(test_second_daemon_is_refused),
+		served(test_stale_socket_is_replaced),
+		served(test_other_files_are_not_replaced),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

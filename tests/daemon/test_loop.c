@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_loop.c - the event loop: descriptors, deletion from callbacks, the timer, quitting.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../daemon/daemon.h"
+
+#define MS 1000000ull
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+struct probe {
+	struct dmn_fd fd;
+	struct dmn_loop *loop;
+	struct probe *victim; /* deleted from the callback */
+	unsigned int calls, quit_after;
+};
+
+static void probe_ready(struct dmn_fd *f, uint32_t events)
+{
+	struct probe *p = (struct probe *)f;
+
+	p->calls++;
+	if (p->victim)
+		dmn_loop_del(p->loop, &p->victim->fd);
+	if (p->calls == p->quit_after)
+		dmn_loop_quit(p->loop, 7);
+}
+
+static struct probe probe_new(struct dmn_loop *l, unsigned int quit_after)
+{
+	return (struct probe){ .fd = { .fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK),
+				       .ready = probe_ready },
+			       .loop = l,
+			       .quit_after = quit_after };
+}
+
+static void test_ready_and_quit(void **state)
+{
+	struct dmn_loop *l = dmn_loop_new();
+	struct probe p = probe_new(l, 3);
+
+	assert_int_equal(dmn_loop_add(l, &p.fd, EPOLLIN), 0);
+	assert_int_equal(dmn_loop_run(l), 7);
+	assert_int_equal(p.calls, 3); /* level-triggered: nobody took the count away */
+	dmn_loop_del(l, &p.fd);
+	close(p.fd.fd);
+	dmn_loop_free(l);
+}
+
+static void test_delete_from_callback(void **state)
+{
+	struct dmn_loop *l = dmn_loop_new();
+	struct probe a = probe_new(l, 1), b = probe_new(l, 1);
+
+	/* both are ready in one batch; whichever comes first deletes the other */
+	a.victim = &b;
+	b.victim = &a;
+	assert_int_equal(dmn_loop_add(l, &a.fd, EPOLLIN), 0);
+	assert_int_equal(dmn_loop_add(l, &b.fd, EPOLLIN), 0);
+	a.quit_after = b.quit_after = 2;
+	assert_int_equal(dmn_loop_run(l), 7);
+	assert_int_equal(a.calls + b.calls, 2);
+	assert_true(!a.calls || !b.calls);
+	close(a.fd.fd);
+	close(b.fd.fd);
+	dmn_loop_free(l);
+}
+
+static void test_add_again_changes_events(void **state)
+{
+	struct dmn_loop *l = dmn_loop_new();
+	struct probe never = probe_new(l, 1), p = probe_new(l, 5);
+
+	assert_int_equal(dmn_loop_add(l, &never.fd, EPOLLIN), 0);
+	assert_int_equal(dmn_loop_add(l, &never.fd, EPOLLPRI), 0);
+	assert_int_equal(dmn_loop_add(l, &p.fd, EPOLLIN), 0);
+	assert_int_equal(dmn_loop_run(l), 7);
+	assert_int_equal(never.calls, 0);
+	close(never.fd.fd);
+	close(p.fd.fd);
+	dmn_loop_free(l);
+}
+
+static void test_add_says_what_is_wrong(void **state)
+{
+	struct dmn_loop *l = dmn_loop_new();
+	struct dmn_fd f = { .fd = -1 };
+
+	assert_int_equal(dmn_loop_add(l, &f, EPOLLIN), -EBADF);
+	dmn_loop_free(l);
+}
+
+struct clock {
+	struct dmn_loop *loop;
+	uint64_t fired;
+	unsigned int times;
+};
+
+static void clock_fired(void *arg)
+{
+	struct clock *c = arg;
+
+	c->times++;
+	c->fired = now_ns();
+	dmn_loop_quit(c->loop, 0);
+}
+
+static void test_earliest_deadline_wins(void **state)
+{
+	struct dmn_loop *l = dmn_loop_new();
+	struct clock c = { .loop = l };
+	uint64_t start = now_ns();
+
+	dmn_loop_timer(l, clock_fired, &c);
+	dmn_loop_arm(l, start + 60000 * MS);
+	dmn_loop_arm(l, start + 20 * MS);
+	dmn_loop_arm(l, start + 50000 * MS);
+	dmn_loop_arm(l, UINT64_MAX);
+	assert_int_equal(dmn_loop_run(l), 0);
+	assert_int_equal(c.times, 1);
+	assert_true(c.fired >= start + 20 * MS);
+	assert_true(c.fired < start + 30000 * MS);
+	dmn_loop_free(l);
+}
+
+static void test_past_deadline_fires_at_once(void **state)
+{
+	struct dmn_loop *l = dmn_loop_new();
+	struct clock c = { .loop = l };
+
+	dmn_loop_timer(l, clock_fired, &c);
+	for (uint64_t deadline = 0; deadline < 3; deadline++) {
+		dmn_loop_arm(l, deadline);
+		assert_int_equal(dmn_loop_run(l), 0);
+	}
+	assert_int_equal(c.times, 3);
+	dmn_loop_free(l);
+}
+
+static void *arm_from_thread(void *arg)
+{
+	struct timespec a_while = { .tv_nsec = 10 * MS };
+
+	nanosleep(&a_while, NULL);
+	dmn_loop_arm(arg, now_ns() + 5 * MS);
+	return NULL;
+}
+
+static void *quit_from_thread(void *arg)
+{
+	struct timespec a_while = { .tv_nsec = 10 * MS };
+
+	nanosleep(&a_while, NULL);
+	dmn_loop_quit(arg, 42);
+	return NULL;
+}
+
+static void test_other_threads(void **state)
+{
+	struct dmn_loop *l = dmn_loop_new();
+	struct clock c = { .loop = l };
+	pthread_t t;
+
+	dmn_loop_timer(l, clock_fired, &c);
+	assert_int_equal(pthread_create(&t, NULL, arm_from_thread, l), 0);
+	assert_int_equal(dmn_loop_run(l), 0);
+	pthread_join(t, NULL);
+	assert_int_equal(c.times, 1);
+
+	assert_int_equal(pthread_create(&t, NULL, quit_from_thread, l), 0);
+	assert_int_equal(dmn_loop_run(l), 42);
+	pthread_join(t, NULL);
+	dmn_loop_free(l);
+}
+
+static void test_quit_before_run(void **state)
+{
+	struct dmn_loop *l = dmn_loop_new();
+
+	dmn_loop_quit(l, 3);
+	assert_int_equal(dmn_loop_run(l), 3);
+	dmn_loop_free(l);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ready_and_quit),
+		cmocka_unit_test(test_delete_from_callback),
+		cmocka_unit_test(test_add_again_changes_events),
+		cmocka_unit_test(test_add_says_what_is_wrong),
+		cmocka_unit_test(test_earliest_deadline_wins),
+		cmocka_unit_test(test_past_deadline_fires_at_once),
+		cmocka_unit_test(test_other_threads),
+		cmocka_unit_test(test_quit_before_run),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
