@@ -376,11 +376,18 @@ struct sim_counters {
 	_Atomic uint64_t rsvd[3];
 };
 
+/** struct sim_caps - what the tables' rows make a controller capable of */
+struct sim_caps {
+	uint16_t oacs, oncs;
+	uint8_t lpa;
+};
+
 struct sim_ctrl {
 	struct sim_fn *fn;
 	struct sim_subsys *subsys;
 	struct sim_ctrl_params p;
 	uint16_t cntlid;
+	struct sim_caps caps;
 	enum sim_ctrl_state state; /* under the subsystem's writer side */
 
 	/* registers (regs.c); CC and CSTS change under the writer side only */
@@ -463,6 +470,9 @@ void sim_feat_reset(struct sim_ctrl *c); /* Controller Level Reset: defaults; wr
 uint16_t sim_get_features(struct sim_req *req);
 uint16_t sim_set_features(struct sim_req *req);
 uint64_t sim_timestamp(struct sim_ctrl *c); /* the 8 bytes of Get Features - Timestamp */
+
+/** sim_caps_derive() - walk the tables once, so that Identify need not; identify_ctrl.c */
+void sim_caps_derive(struct sim_caps *caps);
 
 /* identify.c, log.c, aer.c, smart.c, error.c, abort.c, keepalive.c */
 uint16_t sim_identify(struct sim_req *req);

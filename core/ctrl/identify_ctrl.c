@@ -24,44 +24,22 @@ static uint16_t cfg16(const struct sim_fn *fn, unsigned int off)
 	return (uint16_t)(fn->cfg[off] | fn->cfg[off + 1] << 8);
 }
 
-static uint16_t identify_oacs(void)
+void sim_caps_derive(struct sim_caps *caps)
 {
-	uint16_t bits = 0;
-
-	for (unsigned int i = 0; i < 256; i++)
-		bits |= sim_admin_cmds[i].handler ? sim_admin_cmds[i].oacs : 0;
-	return bits;
-}
-
-static uint16_t identify_oncs(void)
-{
-	uint16_t bits = NVME_CTRL_ONCS_SAVE_FEATURES; /* the Select field of Get Features */
-
-	for (unsigned int i = 0; i < 256; i++)
-		bits |= sim_nvm_cmds[i].handler ? sim_nvm_cmds[i].oncs : 0;
+	*caps = (struct sim_caps){
+		.oncs = NVME_CTRL_ONCS_SAVE_FEATURES, /* the Select field of Get Features */
+		.lpa = NVME_CTRL_LPA_EXTENDED,	      /* log page offset and 32-bit NUMD */
+	};
+	for (unsigned int i = 0; i < 256; i++) {
+		if (sim_admin_cmds[i].handler)
+			caps->oacs |= sim_admin_cmds[i].oacs;
+		if (sim_nvm_cmds[i].handler)
+			caps->oncs |= sim_nvm_cmds[i].oncs;
+	}
 	for (unsigned int i = 0; i < sim_nr_feature_rows; i++)
-		bits |= sim_feature_rows[i].oncs;
-	return bits;
-}
-
-static uint8_t identify_lpa(void)
-{
-	uint8_t bits = NVME_CTRL_LPA_EXTENDED; /* log page offset and 32-bit NUMD */
-
+		caps->oncs |= sim_feature_rows[i].oncs;
 	for (unsigned int i = 0; i < sim_nr_log_rows; i++)
-		bits |= sim_log_rows[i].lpa;
-	return bits;
-}
-
-/* bytes of all namespaces of the subsystem: all capacity there is, is allocated to them */
-static uint64_t identify_capacity(const struct sim_subsys *s)
-{
-	uint64_t bytes = 0;
-
-	for (uint32_t nsid = 1; nsid <= SIM_NN; nsid++)
-		if (s->ns[nsid])
-			bytes += s->ns[nsid]->nsze << s->ns[nsid]->lbads;
-	return bytes;
+		caps->lpa |= sim_log_rows[i].lpa;
 }
 
 /**
@@ -74,7 +52,8 @@ uint16_t sim_identify_ctrl(struct sim_req *req, struct sim_ns *ns, uint8_t *page
 	static const uint8_t oui_intel[3] = { 0xb3, 0x02, 0x00 }; /* 00-02-B3 */
 	const struct sim_ctrl *c = req->ctrl;
 	struct nvme_id_ctrl *id = (struct nvme_id_ctrl *)page;
-	uint64_t capacity = sim_le64(identify_capacity(c->subsys));
+	/* all capacity there is, is allocated to namespaces: UNVMCAP is 0 */
+	uint64_t capacity = sim_le64(c->subsys->capacity);
 
 	id->vid = sim_le16(cfg16(c->fn, 0x00));
 	id->ssvid = sim_le16(cfg16(c->fn, 0x2c));
@@ -92,11 +71,11 @@ uint16_t sim_identify_ctrl(struct sim_req *req, struct sim_ns *ns, uint8_t *page
 	id->rtd3e = sim_le32(5000000);
 	id->oaes = sim_le32(NVME_CTRL_OAES_NA);
 	id->cntrltype = NVME_CTRL_CNTRLTYPE_IO;
-	id->oacs = sim_le16(identify_oacs());
+	id->oacs = sim_le16(c->caps.oacs);
 	id->acl = SIM_ACL;
 	id->aerl = c->p.aerl;
 	id->frmw = NVME_CTRL_FRMW_1ST_RO | 1 << 1; /* one slot */
-	id->lpa = identify_lpa();
+	id->lpa = c->caps.lpa;
 	id->elpe = SIM_ELPE;
 	id->npss = 0;
 	id->wctemp = sim_le16(SIM_WCTEMP);
@@ -106,7 +85,7 @@ uint16_t sim_identify_ctrl(struct sim_req *req, struct sim_ns *ns, uint8_t *page
 	id->sqes = 0x66;
 	id->cqes = 0x44;
 	id->nn = sim_le32(SIM_NN);
-	id->oncs = sim_le16(identify_oncs());
+	id->oncs = sim_le16(c->caps.oncs);
 	/* a volatile write cache, whether enabled or not; Flush takes NSID FFFFFFFFh */
 	id->vwc = NVME_CTRL_VWC_PRESENT | NVME_CTRL_VWC_FLUSH;
 	/* supported, no alignment or granularity needed; they may be longer than the command */

@@ -145,6 +145,7 @@ int64_t sim_ns_add(struct sim_subsys *s, struct sim_fn *fn, const struct sim_ns_
 
 	sim_write_lock(&s->lock);
 	s->ns[np.nsid] = ns;
+	s->capacity += ns->nsze << ns->lbads;
 	if (fn) {
 		attach(fn->ctrl, np.nsid);
 	} else {

@@ -38,6 +38,7 @@ struct sim_subsys {
 	struct sim_ctrl *ctrl[SIM_MAX_CTRL]; /* by CNTLID */
 	unsigned int nr_ctrls;
 	struct sim_ns *ns[SIM_NN + 1]; /* by NSID; 0 unused */
+	uint64_t capacity; /* bytes of all namespaces */
 	_Atomic uint64_t deadline; /* armed at the clock port */
 	uint32_t attach_all[(SIM_NN + 32) / 32]; /* bit NSID: every controller to come has it too */
 };
