@@ -55,7 +55,7 @@ static const struct arg {
 	  "nvme, nvme-ns or nvme-subsys, with QEMU's properties; -device help lists them,\n"
 	  "-device nvme,help lists properties" },
 	{ ARG_STATE, 0, MACHINE, BOTH, "state", "DIR",
-	  "keep in DIR what survives a restart (SMART counters, logs, saved features)" },
+	  "keep in DIR what survives a restart: SMART counters" },
 	{ ARG_SOCKET, 0, 0, BOTH, "socket", "PATH", "control socket, for nvmesim-ctl" },
 	{ ARG_SYSFS, 0, MACHINE, BOTH, "sysfs", "DIR", "mirror /sys there; not supported yet" },
 	{ ARG_NO_CUSE, 0, 0, NVMESIM, "no-cuse", NULL,
@@ -98,8 +98,8 @@ static const struct program {
 		"              sh -c 'nvme id-ns /dev/nvmesim0n1; nvme smart-log /dev/nvmesim0'\n",
 		"  PROGRAM's own; ended by the same signal if a signal ended PROGRAM.\n"
 		"  When PROGRAM was not started:\n"
-		"  1    the drives could not be built, or the kernel forbids it; a line says why\n"
-		"  2    a wrong option or configuration; nothing was made\n"
+		"  2    a wrong option or configuration, or a drive that cannot be made\n"
+		"  125  the kernel or a container's profile forbids the door, or no daemon answers\n"
 		"  126  PROGRAM could not be executed\n"
 		"  127  PROGRAM was not found\n",
 	},
