@@ -222,7 +222,7 @@ static void session_ready(struct dmn_fd *f, uint32_t events)
 
 static int session_open(struct cuse_session *s, char *err, size_t len)
 {
-	struct cuse_info info = { .flags = CUSE_UNRESTRICTED_IOCTL, .dev_info_argc = 1 };
+	struct cuse_info info = { .dev_info_argc = 1 };
 	char devname[48], adopt[32], path[48], arg0[] = "nvmesim";
 	const char *dev_info[] = { devname };
 	char *argv[] = { arg0, NULL };
@@ -243,6 +243,7 @@ static int session_open(struct cuse_session *s, char *err, size_t len)
 	}
 	snprintf(devname, sizeof(devname), "DEVNAME=%s", s->name);
 	info.dev_info_argv = dev_info;
+	info.flags = s->door->restricted ? 0 : CUSE_UNRESTRICTED_IOCTL;
 	s->se = cuse_lowlevel_new(&args, &info, &ops, s);
 	fuse_opt_free_args(&args);
 	/* "mounting" on /dev/fd/N makes N the session's descriptor, and does nothing else */
@@ -339,6 +340,7 @@ struct cuse_door *cuse_door_new(struct dmn_machine *m, const struct cuse_params 
 	}
 	d->m = m;
 	d->params = *p;
+	d->restricted = p->process_vm && cuse_reaches_everyone();
 	d->carry_max = CUSE_CARRY_PAGES * (size_t)sysconf(_SC_PAGESIZE);
 	d->watch.added = node_added;
 	d->watch.removed = node_removed;

@@ -17,6 +17,10 @@
  */
 #define CUSE_CARRY_PAGES 32
 
+/* The largest argument structure that is mirrored: struct nvme_passthru_cmd64 has 80 bytes. A
+ * number that claims more is no ioctl of ours. */
+#define CUSE_MIRROR 128
+
 /** struct cuse_handle - an open file description: its access mode and who opened it */
 struct cuse_handle {
 	bool writable, privileged;
@@ -32,6 +36,8 @@ struct cuse_handle {
  * @submitting, @finished, @cancel: host_ioctl() has not returned yet; meanwhile done() was called;
  *             it is to be given up
  * @carry:     NULL: the client's memory is touched directly
+ * @mirror:    a restricted device's ioctl: the argument structure, which the kernel brought and
+ *             takes back; @mirror_len bytes came (0: none), @mirror_out go
  */
 struct cuse_call {
 	struct host_call host;
@@ -45,6 +51,8 @@ struct cuse_call {
 	bool denied, touched, submitting, finished, cancel;
 	struct cuse_carry *carry;
 	struct cuse_call *next, **prev;
+	size_t mirror_len, mirror_out;
+	unsigned char mirror[CUSE_MIRROR] __attribute__((aligned(8))); /* not cleared: last */
 };
 
 /**
@@ -82,6 +90,7 @@ struct cuse_door {
 	struct cuse_session *sessions;
 	unsigned int pending; /* sessions not visible yet */
 	bool started, failed; /* @params.ready was called; with an error */
+	bool restricted;      /* the kernel moves the argument structure; see reaches_everyone() */
 	size_t carry_max;     /* bytes a direction */
 	struct fuse_buf buf;  /* requests are read into; one at a time */
 	struct cuse_call *free_calls;
@@ -98,6 +107,10 @@ void cuse_door_release(struct cuse_door *d);
 /** cuse_privileged() - has task @tid CAP_SYS_ADMIN where we live? @uid decides for tasks of
  * other PID namespaces, whose @tid is 0 */
 bool cuse_privileged(pid_t tid, uid_t uid);
+
+/** cuse_reaches_everyone() - may this process touch the memory of every task on the machine?
+ * True for root outside of containers, unless Yama forbids it to everybody. */
+bool cuse_reaches_everyone(void);
 
 extern const struct host_client_ops cuse_direct_ops, cuse_carried_ops;
 

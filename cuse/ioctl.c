@@ -2,12 +2,15 @@
 /*
  * ioctl.c - from a FUSE_IOCTL to host_ioctl() and back.
  *
- * A direct call is one round trip: FUSE passes only number and argument, and everything else is
- * fetched from and stored to the client's memory. Where that is not permitted the call is
- * carried: the reply asks the kernel to call again with these and those bytes, until all of them
+ * A direct call is one round trip. Where the daemon can reach the memory of every task, its devices
+ * are restricted ones, in FUSE's words: the kernel brings the argument structure with the request
+ * and takes it back with the reply, and only data is fetched from and stored to the client's
+ * memory. Elsewhere they are unrestricted: FUSE passes only number and argument, the structure is
+ * fetched too, and where that is not permitted the call is carried: the reply asks the kernel to call again with these and those bytes, until all of them
  * are there. Rounds share no state: each one finds out from the bytes it was given what is missing.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +29,7 @@ static struct cuse_call *call_get(struct cuse_session *s)
 		call = malloc(sizeof(*call));
 	if (!call)
 		return NULL;
-	memset(call, 0, sizeof(*call));
+	memset(call, 0, offsetof(struct cuse_call, mirror));
 	call->door = d;
 	call->session = s;
 	call->next = s->calls;
@@ -109,7 +112,7 @@ static void reply(struct cuse_call *call, long ret)
 		/* up to what was written: the client keeps what the command left alone */
 		fuse_reply_ioctl(req, (int)ret, call->carry->out, call->carry->out_end);
 	else
-		fuse_reply_ioctl(req, (int)ret, NULL, 0);
+		fuse_reply_ioctl(req, (int)ret, call->mirror, call->mirror_out);
 }
 
 static void finish(struct cuse_call *call)
@@ -127,8 +130,13 @@ static void call_done(struct host_call *host, long ret)
 
 	if (call->req && ret < 0 && call->denied && !call->touched && !call->carry) {
 		/* nothing was done yet: the struct itself could not be read */
-		carry(call, NULL, 0, 0);
-		return;
+		if (!call->door->restricted) {
+			carry(call, NULL, 0, 0);
+			return;
+		}
+		/* a security module protects this task even from us, and it is too late to ask
+		 * the kernel: only a daemon that carries everything can serve it */
+		ret = -EPERM;
 	}
 	if (call->req)
 		reply(call, ret);
@@ -268,11 +276,20 @@ void cuse_op_ioctl(fuse_req_t req, int cmd, void *arg, struct fuse_file_info *fi
 	call->client.compat = flags & FUSE_IOCTL_COMPAT;
 	call->submitting = true;
 
-	/* bytes that come along were asked for: this is a later round of a carried call */
-	if (in_len || out_len || !call->tid || !s->door->params.process_vm)
-		carry(call, in, in_len, out_len);
-	else
+	if (s->door->restricted) {
+		if (in_len <= CUSE_MIRROR && out_len <= CUSE_MIRROR) {
+			memcpy(call->mirror, in, in_len);
+			memset(call->mirror + in_len, 0, CUSE_MIRROR - in_len);
+			call->mirror_len = in_len;
+			call->mirror_out = out_len;
+		}
 		submit(call);
+	} else if (in_len || out_len || !call->tid || !s->door->params.process_vm) {
+		/* bytes that come along were asked for: this is a later round of a carried call */
+		carry(call, in, in_len, out_len);
+	} else {
+		submit(call);
+	}
 
 	if (!call->finished)
 		fuse_req_interrupt_func(req, interrupted, call);

@@ -206,6 +206,14 @@ static long call(struct world *w, struct cuse_session *s, unsigned int cmd, void
 	struct iovec out_iov[256];
 	size_t in_len = 0, out_len = 0, nr_out = 0;
 
+	if (w->door.restricted) { /* as fuse_do_ioctl(): the structure the number encodes */
+		out_iov[0] = (struct iovec){ arg, _IOC_SIZE(cmd) };
+		in_len = _IOC_DIR(cmd) & _IOC_WRITE ? _IOC_SIZE(cmd) : 0;
+		out_len = _IOC_DIR(cmd) & _IOC_READ ? _IOC_SIZE(cmd) : 0;
+		nr_out = 1;
+		if (in_len && !copy(in, in_len, out_iov, 1, false))
+			return -EFAULT;
+	}
 	for (w->rounds = 1;; w->rounds++) {
 		assert_true(w->rounds < 20);
 		send_round(w, s, cmd, arg, in, in_len, out_len);
@@ -271,6 +279,38 @@ static void test_direct_is_one_round(void **state)
 	assert_memory_equal(w->buf + 24, "QEMU NVMe Ctrl ", 15); /* MN */
 	assert_int_equal(call(w, &w->ns, NVME_IOCTL_ID, NULL), 1);
 	assert_int_equal(call(w, &w->ctrl, NVME_IOCTL_ID, NULL), -ENOTTY);
+}
+
+static void test_restricted_brings_the_structure(void **state)
+{
+	struct world *w = *state;
+	struct nvme_passthru_cmd c = identify(w), features = { .opcode = 0x0a, .cdw10 = 0x04 };
+	struct nvme_user_io io = { .opcode = 0x01, .addr = (uintptr_t)w->buf, .nblocks = 7 };
+
+	w->door.restricted = true;
+	assert_int_equal(call(w, &w->ctrl, NVME_IOCTL_ADMIN_CMD, &c), 0);
+	assert_int_equal(w->rounds, 1);
+	assert_int_equal(w->req.out_len, sizeof(c));
+	assert_memory_equal(w->buf + 24, "QEMU NVMe Ctrl ", 15); /* MN */
+	assert_int_equal(c.addr, (uintptr_t)w->buf);
+	/* the result is in what the kernel takes back */
+	assert_int_equal(call(w, &w->ctrl, NVME_IOCTL_ADMIN_CMD, &features), 0);
+	assert_int_equal(features.result, 0x157);
+	assert_int_equal(call(w, &w->ns, NVME_IOCTL_SUBMIT_IO, &io), 0);
+	assert_int_equal(w->req.out_len, 0);
+	assert_int_equal(call(w, &w->ns, NVME_IOCTL_ID, NULL), 1);
+	/* numbers that are nobody's: more than the mirror holds, or nothing but an answer */
+	assert_int_equal(call(w, &w->ns, _IOC(_IOC_WRITE | _IOC_READ, 'N', 0x41, 4096), w->buf),
+			 -ENOTTY);
+	assert_int_equal(call(w, &w->ns, _IOC(_IOC_READ, 'N', 0x60, 64), w->buf), -ENOTTY);
+	/* a task that not even root reaches is told so: the structure came, its data cannot */
+	w->tid = 0x3fffffff;
+	assert_int_equal(call(w, &w->ctrl, NVME_IOCTL_ADMIN_CMD, &c), -EPERM);
+	c.data_len = 0;
+	c.opcode = 0x0a;
+	c.cdw10 = 0x04;
+	assert_int_equal(call(w, &w->ctrl, NVME_IOCTL_ADMIN_CMD, &c), 0);
+	assert_int_equal(c.result, 0x157);
 }
 
 static void test_carried_gives_the_same(void **state)
@@ -551,6 +591,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		with_world(test_direct_is_one_round),
+		with_world(test_restricted_brings_the_structure),
 		with_world(test_carried_gives_the_same),
 		with_world(test_denied_is_carried),
 		with_world(test_write_and_read_carried),
