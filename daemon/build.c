@@ -60,6 +60,17 @@ static void driver_arm(void *opaque, uint64_t deadline_ns)
 	dmn_loop_arm(mc->m->loop, deadline_ns);
 }
 
+/* the driver is in our thread and waits for the device, which may wait for a flush or a timer */
+static void driver_wait(void *opaque)
+{
+	struct mach_ctrl *mc = opaque;
+	struct dmn_machine *m = mc->m;
+
+	for (unsigned int i = 0; i < m->nr_stores; i++)
+		store_run(m->store[i].st);
+	sim_run_timers(mc->subsys->sim);
+}
+
 /* ---- subsystems and their journals ---- */
 
 /* names go into file names: what is not plain is written as %XX */
@@ -154,6 +165,7 @@ static int add_ctrl(struct build *b, const struct conf_ctrl *cc)
 		.nr_io_queues = MACH_IO_QUEUES,
 		.namespaces = mach_namespaces,
 		.arm = driver_arm,
+		.wait = driver_wait,
 		.opaque = mc,
 	};
 	struct sim_ctrl_params p = {

@@ -83,6 +83,9 @@ struct host_node_ref {
  *                a rescan, and a Namespace Attribute Changed event
  *                (from host_ioctl(), host_run() or host_dev_probe(), one call at a time)
  * @arm:          host_run() wants to be called at @deadline_ns of CLOCK_MONOTONIC, or earlier
+ * @wait:         called over and over while the driver waits for the device in the calling thread
+ *                (probing, reset, shutdown): do what the device waits for, such as store_run().
+ *                May be NULL.
  */
 struct host_params {
 	unsigned int nr_io_queues;
@@ -90,6 +93,7 @@ struct host_params {
 	void (*namespaces)(void *opaque, struct host_dev *dev, const uint32_t *nsids,
 			   unsigned int n);
 	void (*arm)(void *opaque, uint64_t deadline_ns);
+	void (*wait)(void *opaque);
 	void *opaque;
 };
 

@@ -341,6 +341,9 @@ void host_intx(void *opaque, bool level);
 /** host_bring_up() - from a function in any state to a controller with queues. 0 or -errno. */
 int host_bring_up(struct host_dev *dev, struct sim_msg *msg);
 int host_ctrl_disable(struct host_dev *dev);
+/** host_pause() - the driver waits for the device: let others go on, then sleep for @us */
+void host_pause(struct host_dev *dev, unsigned int us);
+
 /** host_wait_csts() - wait until CSTS & @mask is @val, at most @timeout_ms. 0 or -errno. */
 int host_wait_csts(struct host_dev *dev, uint32_t mask, uint32_t val, uint32_t timeout_ms);
 

@@ -24,6 +24,13 @@
 #define SGLS_DWORD 0x2u
 #define SGLS_LONGER (1u << 18) /* an SGL may be longer than the command needs */
 
+void host_pause(struct host_dev *dev, unsigned int us)
+{
+	if (dev->p.wait)
+		dev->p.wait(dev->p.opaque);
+	usleep(us);
+}
+
 int host_wait_csts(struct host_dev *dev, uint32_t mask, uint32_t val, uint32_t timeout_ms)
 {
 	uint64_t end = 0;
@@ -42,7 +49,7 @@ int host_wait_csts(struct host_dev *dev, uint32_t mask, uint32_t val, uint32_t t
 			end = host_now() + timeout_ms * 1000000ull;
 		else if (host_now() >= end)
 			return -ETIMEDOUT;
-		usleep(us);
+		host_pause(dev, us);
 		us = us * 2 < POLL_MAX_US ? us * 2 : POLL_MAX_US;
 	}
 }

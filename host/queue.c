@@ -410,7 +410,7 @@ int host_internal_sync(struct host_dev *dev, const struct host_sqe *sqe, uint64_
 			pthread_mutex_unlock(&q->lock);
 			return atomic_load(&s.done) ? s.status : -ETIMEDOUT;
 		}
-		usleep(STOP_POLL_US);
+		host_pause(dev, STOP_POLL_US);
 		host_queue_reap(q);
 	}
 	if (result)

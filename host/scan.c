@@ -300,7 +300,7 @@ void host_scan_wait(struct host_dev *dev)
 		running = dev->scan.running;
 		pthread_mutex_unlock(&dev->lock);
 		if (running) {
-			usleep(POLL_US);
+			host_pause(dev, POLL_US);
 			host_queue_reap(&dev->q[0]);
 		}
 	} while (running && host_now() < end);
