@@ -19,7 +19,7 @@
 #include "../trap/trap.h"
 #include "cuse.h"
 
-/* documented in nvmesim(8) */
+/* documented in nvmesim(1) */
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 
 /** struct program - a program that nvmesim-run --attach started and we serve */
