@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bench.h - the benchmark's parts: statistics, the client that runs behind a door, the core alone
+ */
+#ifndef TESTS_BENCH_H
+#define TESTS_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/** enum bench_op - what is timed through a door; %BENCH_CROSSING is what the others are compared to */
+enum bench_op {
+	BENCH_CROSSING, /* NVME_IOCTL_ID: no command, only the way there and back */
+	BENCH_IDENTIFY,
+	BENCH_READ_4K,
+	BENCH_WRITE_4K,
+	BENCH_READ_128K,
+	BENCH_WRITE_128K,
+	BENCH_NR_OPS
+};
+
+extern const char *const bench_op_name[BENCH_NR_OPS];
+
+/** struct bench_door - what was measured through one door; times in ns */
+struct bench_door {
+	uint64_t p50[BENCH_NR_OPS], p99[BENCH_NR_OPS];
+	uint64_t first_identify; /* from starting the daemon to the first Identify answered */
+	uint64_t rss_kib;	 /* resident memory of the process that serves, with a 1 TiB file */
+};
+
+/** struct bench_core - the device in this process, through its queues; ns per command */
+struct bench_core {
+	double get_features, identify, read_4k, write_4k, memcpy_4k;
+};
+
+uint64_t bench_now(void);
+
+/** bench_percentiles() - sorts @ns; @n > 0 */
+void bench_percentiles(uint64_t *ns, unsigned int n, uint64_t *p50, uint64_t *p99);
+
+/**
+ * bench_client() - time every operation on two nodes, behind whatever door they are
+ * @t0:     bench_now() when the daemon was started
+ * @server: process whose memory is asked for; 0: our parent
+ * @out:    receives one line per fact, for bench_door_parse()
+ * Return: 0, or 1 after a message.
+ */
+int bench_client(const char *ctrl, const char *ns, uint64_t t0, int server, unsigned int rounds,
+		 FILE *out);
+
+/** bench_door_parse() - take one line of bench_client()'s. Return: whether it was one */
+bool bench_door_parse(struct bench_door *d, const char *line);
+
+/** bench_core_run() - time the core. Return: 0, or 1 after a message. */
+int bench_core_run(unsigned int rounds, struct bench_core *r);
+
+#endif
