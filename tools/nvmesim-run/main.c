@@ -20,16 +20,18 @@
 
 /*
  * Signals passed on to the program. @tty: those that the terminal sends to the whole process
- * group, so that the program has its own copy then.
+ * group, so that the program has its own copy then. Those that stop are among them: the launcher
+ * stops when it hears that the program did, and only then, so that it never stops twice.
  */
 static const struct {
 	int sig;
 	bool tty;
 } forwarded[] = {
-	{ SIGHUP, true },    { SIGINT, true },	 { SIGQUIT, true }, { SIGWINCH, true },
-	{ SIGCONT, true },   { SIGTERM, false }, { SIGUSR1, false }, { SIGUSR2, false },
-	{ SIGALRM, false },  { SIGPWR, false },	 { SIGIO, false },   { SIGVTALRM, false },
-	{ SIGPROF, false },  { SIGURG, false },	 { SIGABRT, false },
+	{ SIGHUP, true },    { SIGINT, true },	 { SIGQUIT, true },   { SIGWINCH, true },
+	{ SIGCONT, true },   { SIGTSTP, true },	 { SIGTTIN, true },   { SIGTTOU, true },
+	{ SIGTERM, false },  { SIGUSR1, false }, { SIGUSR2, false },  { SIGALRM, false },
+	{ SIGPWR, false },   { SIGIO, false },	 { SIGVTALRM, false }, { SIGPROF, false },
+	{ SIGURG, false },   { SIGABRT, false },
 };
 
 #define NR_FORWARDED (sizeof(forwarded) / sizeof(forwarded[0]))
