@@ -36,6 +36,17 @@ static int tty_wait(int master, const char *text)
 	return 0;
 }
 
+/* what the shell found wrong is on its terminal */
+static void relay(int master)
+{
+	char buf[4096];
+	struct pollfd p = { .fd = master, .events = POLLIN };
+	ssize_t n;
+
+	while (poll(&p, 1, 100) == 1 && (n = read(master, buf, sizeof(buf))) > 0)
+		fwrite(buf, 1, n, stderr);
+}
+
 /* waits up to 5 s for a change of @pid's state. Return: the status, -1 without one */
 static int change(pid_t pid)
 {
@@ -104,5 +115,7 @@ int main(int argc, char **argv)
 	CHECK(tty_wait(master, "continued"));
 	CHECK(write(master, "\003", 1) == 1);
 	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	if (check_failed)
+		relay(master);
 	return check_end();
 }
