@@ -26,6 +26,7 @@ extern const char *const bench_op_name[BENCH_NR_OPS];
 struct bench_door {
 	uint64_t p50[BENCH_NR_OPS], p99[BENCH_NR_OPS];
 	uint64_t first_identify; /* from starting the daemon to the first Identify answered */
+	uint64_t true_ns;	 /* what starting and ending true(1) takes on this machine */
 	uint64_t rss_kib;	 /* resident memory of the process that serves, with a 1 TiB file */
 };
 
