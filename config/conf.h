@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #define CONF_DEFAULT_SIZE (1ull << 30) /* a namespace that names no size */
+#define CONF_NQN_PREFIX "nqn.2019-08.org.qemu:" /* before what the user says */
 
 /** struct conf_where - where a word came from: "FILE:LINE", "-device W (argument 3)" */
 struct conf_where {

@@ -9,7 +9,6 @@
 
 #include "conf.h"
 
-#define CONF_NQN_PREFIX	   "nqn.2019-08.org.qemu:"
 #define CONF_NQN_MAX	   223 /* bytes; NVMe base specification, 4.7 */
 #define CONF_MAX_NSID	   256
 #define CONF_MAX_CTRLS	   256 /* controllers of one subsystem */

@@ -21,8 +21,6 @@
  */
 #define MACH_IO_QUEUES 1
 
-#define NQN_PREFIX "nqn.2019-08.org.qemu:"
-
 struct build {
 	struct dmn_machine *m;
 	const struct conf *c;
@@ -128,7 +126,7 @@ static int add_subsys(struct build *b, const struct conf_where *at, const char *
 	struct sim_msg msg = { "" };
 	char nqn[224];
 
-	if ((size_t)snprintf(nqn, sizeof(nqn), NQN_PREFIX "%s", nqn_tail) >= sizeof(nqn))
+	if ((size_t)snprintf(nqn, sizeof(nqn), CONF_NQN_PREFIX "%s", nqn_tail) >= sizeof(nqn))
 		return fail(b, at, "the NQN is longer than 223 bytes");
 	if (m->state_dir) {
 		ms->stem = file_stem(kind, name);
