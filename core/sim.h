@@ -106,6 +106,8 @@ struct sim_store;
  * @check: after a failed DMA from or to mapped memory: 0 when the medium's memory is sound there
  *         (so the host's side failed), else %SIM_EIO or %SIM_ENOSPC.
  * @used:  bytes of the medium that are allocated.
+ * @next_data: the first run of bytes at or behind @off that may hold something else than zeroes:
+ *         [*@start, *@end). %SIM_ENOENT: there is none. May say too much, never too little.
  * All return 0 or a negative enum sim_err unless said otherwise.
  */
 struct sim_store_ops {
@@ -116,6 +118,7 @@ struct sim_store_ops {
 	void (*flush)(struct sim_store *st, void (*done)(void *arg, int err), void *arg);
 	int (*check)(struct sim_store *st, uint64_t off, size_t len, bool write);
 	uint64_t (*used)(struct sim_store *st);
+	int (*next_data)(struct sim_store *st, uint64_t off, uint64_t *start, uint64_t *end);
 };
 
 /** struct sim_store - embedded first in an implementation; @size in bytes */
@@ -132,7 +135,11 @@ struct sim_store {
  *        *@version is the version it was written with.
  * @cell: @len bytes (a multiple of 8) of memory that survives the death of the process by itself;
  *        zeroed when new. For counters. NULL: no such memory.
- * @sync: everything put, and the cells, survive a power cut when this returns.
+ * @sync: everything put, and the cells and areas, survive a power cut when this returns.
+ * @area: @len bytes of memory, sparse: it costs what was written to. It survives the death of the
+ *        process where records do. *@fresh: it is new, all zeroes; else it holds what it held,
+ *        and had the same @len. NULL: no memory. Given also where nothing survives (@put NULL).
+ * @area_free: the end of its use; @forget: its contents are not wanted again
  */
 struct sim_journal_port {
 	int (*put)(void *opaque, uint16_t type, uint64_t key, uint16_t version, const void *buf,
@@ -141,6 +148,25 @@ struct sim_journal_port {
 		   uint32_t len);
 	void *(*cell)(void *opaque, uint16_t type, uint64_t key, uint32_t len);
 	int (*sync)(void *opaque);
+	void *(*area)(void *opaque, uint16_t type, uint64_t key, uint64_t len, bool *fresh);
+	void (*area_free)(void *opaque, uint16_t type, uint64_t key, void *mem, uint64_t len,
+			  bool forget);
+	void *opaque;
+};
+
+/**
+ * struct sim_backing_port - media of the namespaces that hosts create (Namespace Management)
+ * @make: a medium of @size bytes, all zeroes, for namespace @nsid; what an older namespace of that
+ *        NSID left is gone. Whether it survives is as with the journal's records.
+ * @open: the one made earlier, after a restart
+ * @drop: the namespace is deleted: the medium is not used any more (a flush that it has begun still
+ *        ends, later), and its contents are forgotten
+ * Called with the subsystem's writer side held: no flush may be completed from within.
+ */
+struct sim_backing_port {
+	int (*make)(void *opaque, uint32_t nsid, uint64_t size, struct sim_store **st);
+	int (*open)(void *opaque, uint32_t nsid, struct sim_store **st);
+	void (*drop)(void *opaque, uint32_t nsid, struct sim_store *st);
 	void *opaque;
 };
 
@@ -154,11 +180,18 @@ struct sim_fn; /* a PCI function with its controller */
  * @nqn:     NVM Subsystem Qualified Name, whole (at most 223 bytes)
  * @clock:   time
  * @journal: what survives; NULL opaque and callbacks: nothing does
+ * @backing: media for namespaces that hosts create; NULL callbacks: none can be created
+ * @capacity: Total NVM Capacity, bytes; 0: what the namespaces added with sim_ns_add() take
+ * @multi: it was configured as a subsystem of its own, for several controllers: CMIC says so, and
+ *         asymmetric namespace access is reported
  */
 struct sim_subsys_params {
 	const char *nqn;
 	struct sim_clock_port clock;
 	struct sim_journal_port journal;
+	struct sim_backing_port backing;
+	uint64_t capacity;
+	bool multi;
 };
 
 /** struct sim_ctrl_params - a controller; names and meaning are QEMU's `nvme` device's */
@@ -174,6 +207,9 @@ struct sim_ctrl_params {
 	uint8_t aerl;		/* 0's based */
 	uint32_t aer_max_queued;
 	bool use_intel_id;
+	bool ctratt_mem;	/* MDTS and the like do not count metadata (CTRATT.MEM) */
+	bool atomic_dn;		/* Write Atomicity Normal, Disable Normal at power on */
+	uint16_t awun, awupf;	/* 0's based logical blocks */
 	struct sim_dma_port dma;
 	struct sim_irq_port irq;
 };
@@ -189,6 +225,27 @@ struct sim_ns_params {
 	bool write_cache; /* volatile write cache enabled at power on */
 	bool shared;	  /* may be attached to several controllers */
 	struct sim_store *store; /* stays the caller's */
+	bool detached;	  /* attached to no controller at first */
+	uint16_t ms;	  /* metadata bytes of a block */
+	uint8_t mset;	  /* 1: metadata follows the data, an extended logical block */
+	uint8_t pi;	  /* protection information type 0 (none) to 3 */
+	uint8_t pil;	  /* 1: it is the first bytes of the metadata, else the last */
+	uint8_t pif;	  /* 0: 16-bit guard, 1: 32-bit, 2: 64-bit */
+	uint16_t mssrl;	  /* Copy: Maximum Single Source Range Length, blocks */
+	uint32_t mcl;	  /* Copy: Maximum Copy Length, blocks */
+	uint8_t msrc;	  /* Copy: Maximum Source Range Count, 0's based */
+	uint16_t nawun, nawupf, nabsn, nabspf, nabo; /* as in Identify Namespace */
+	bool mam;	  /* Multiple Atomicity Mode */
+	uint32_t min_io_size, opt_io_size, discard_granularity; /* bytes; 0, 0, UINT32_MAX: not given */
+};
+
+/** enum sim_ana_state - Asymmetric Namespace Access State, as in log page 0Ch */
+enum sim_ana_state {
+	SIM_ANA_OPTIMIZED = 0x1,
+	SIM_ANA_NON_OPTIMIZED = 0x2,
+	SIM_ANA_INACCESSIBLE = 0x3,
+	SIM_ANA_PERSISTENT_LOSS = 0x4,
+	SIM_ANA_CHANGE = 0xf,
 };
 
 #define SIM_NN 256 /* namespaces a subsystem can have: Identify Controller NN */
@@ -220,6 +277,16 @@ int64_t sim_ns_add(struct sim_subsys *s, struct sim_fn *fn, const struct sim_ns_
  */
 struct sim_fn *sim_fn_add(struct sim_subsys *s, const struct sim_ctrl_params *p,
 			  struct sim_msg *msg);
+
+/**
+ * sim_ana_set() - the access state of namespace @nsid (0: of all) through @fn's controller
+ * The controller's hosts get an event. Volatile, as the paths it describes are.
+ * Return: 0, or %SIM_ENOENT: no such namespace; %SIM_EINVAL: not a state, or a subsystem that
+ * reports none.
+ */
+int sim_ana_set(struct sim_fn *fn, uint32_t nsid, enum sim_ana_state state);
+/** sim_ana_get() - Return: the state, or %SIM_ENOENT */
+int sim_ana_get(struct sim_fn *fn, uint32_t nsid);
 
 /* ---- driving ---------------------------------------------------------------------------- */
 

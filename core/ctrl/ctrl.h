@@ -15,6 +15,7 @@
 
 #include "../sim.h"
 #include "../spec_ext.h"
+#include "../ns/resv.h"
 #include "../subsys/subsys.h"
 
 /* ---- status: SCT << 8 | SC, as in CQE dword 3 >> 17; DNR, More are added by dispatch.c ------- */
@@ -32,6 +33,8 @@
 #define SIM_ABORT_REQUESTED SIM_SC(0, 0x07)
 #define SIM_ABORT_SQ_DELETED SIM_SC(0, 0x08)
 #define SIM_INVALID_NS SIM_SC(0, 0x0b)
+#define SIM_FUSED_FAILED SIM_SC(0, 0x09)
+#define SIM_FUSED_MISSING SIM_SC(0, 0x0a)
 #define SIM_SEQUENCE_ERROR SIM_SC(0, 0x0c)
 #define SIM_SGL_INVALID_SEGMENT SIM_SC(0, 0x0d)
 #define SIM_SGL_INVALID_COUNT SIM_SC(0, 0x0e)
@@ -40,8 +43,13 @@
 #define SIM_SGL_INVALID_TYPE SIM_SC(0, 0x11)
 #define SIM_PRP_OFFSET_INVALID SIM_SC(0, 0x13)
 #define SIM_SGL_OFFSET_INVALID SIM_SC(0, 0x16)
+#define SIM_ATOMIC_WRITE_UNIT SIM_SC(0, 0x14)
+#define SIM_HOST_ID_FORMAT SIM_SC(0, 0x18)
+#define SIM_NS_WRITE_PROTECTED SIM_SC(0, 0x20)
 #define SIM_LBA_RANGE SIM_SC(0, 0x80)
 #define SIM_CAP_EXCEEDED SIM_SC(0, 0x81)
+#define SIM_RESV_CONFLICT SIM_SC(0, 0x83)
+#define SIM_FORMAT_IN_PROGRESS SIM_SC(0, 0x84)
 #define SIM_CQ_INVALID SIM_SC(1, 0x00)
 #define SIM_QID_INVALID SIM_SC(1, 0x01)
 #define SIM_QUEUE_SIZE SIM_SC(1, 0x02)
@@ -49,16 +57,37 @@
 #define SIM_AER_LIMIT SIM_SC(1, 0x05)
 #define SIM_INVALID_VECTOR SIM_SC(1, 0x08)
 #define SIM_INVALID_LOG SIM_SC(1, 0x09)
+#define SIM_INVALID_FORMAT SIM_SC(1, 0x0a)
 #define SIM_INVALID_QUEUE_DELETION SIM_SC(1, 0x0c)
 #define SIM_FID_NOT_SAVEABLE SIM_SC(1, 0x0d)
 #define SIM_FEATURE_NOT_CHANGEABLE SIM_SC(1, 0x0e)
 #define SIM_FEATURE_NOT_PER_NS SIM_SC(1, 0x0f)
+#define SIM_NS_NO_CAPACITY SIM_SC(1, 0x15)
+#define SIM_NS_NO_ID SIM_SC(1, 0x16)
+#define SIM_NS_ALREADY_ATTACHED SIM_SC(1, 0x18)
+#define SIM_NS_IS_PRIVATE SIM_SC(1, 0x19)
+#define SIM_NS_NOT_ATTACHED SIM_SC(1, 0x1a)
+#define SIM_THIN_NOT_SUPPORTED SIM_SC(1, 0x1b)
+#define SIM_CTRL_LIST_INVALID SIM_SC(1, 0x1c)
+#define SIM_ANA_GROUP_INVALID SIM_SC(1, 0x24)
+#define SIM_ANA_ATTACH_FAILED SIM_SC(1, 0x25)
 #define SIM_IOCS_NOT_SUPPORTED SIM_SC(1, 0x29)
 #define SIM_IOCS_COMBINATION SIM_SC(1, 0x2b)
+#define SIM_INVALID_PI SIM_SC(1, 0x81)
 #define SIM_NVM_READ_ONLY SIM_SC(1, 0x82)
+#define SIM_COPY_SIZE_LIMIT SIM_SC(1, 0x83)
+#define SIM_INCOMPATIBLE_NS SIM_SC(1, 0x85)
+#define SIM_OVERLAPPING_RANGE SIM_SC(1, 0x87)
 #define SIM_WRITE_FAULT SIM_SC(2, 0x80)
 #define SIM_READ_ERROR SIM_SC(2, 0x81)
+#define SIM_GUARD_ERROR SIM_SC(2, 0x82)
+#define SIM_APP_TAG_ERROR SIM_SC(2, 0x83)
+#define SIM_REF_TAG_ERROR SIM_SC(2, 0x84)
 #define SIM_COMPARE_FAILED SIM_SC(2, 0x85)
+#define SIM_UNWRITTEN_BLOCK SIM_SC(2, 0x87)
+#define SIM_ANA_ST_PERSISTENT_LOSS SIM_SC(3, 0x01)
+#define SIM_ANA_ST_INACCESSIBLE SIM_SC(3, 0x02)
+#define SIM_ANA_ST_TRANSITION SIM_SC(3, 0x03)
 
 struct sim_ctrl;
 struct sim_req;
@@ -145,7 +174,8 @@ enum sim_cmd_flags {
  * struct sim_cmd - a row of a command table
  * @name:    as the specification spells it
  * @effects: Commands Supported and Effects data structure without CSUPP
- * @oacs, @oncs, @fuses: bits of Identify Controller this row being there sets
+ * @oacs, @oncs: bits of Identify Controller this row being there sets
+ * @resv:    what a reservation of the namespace makes of it
  * Capabilities, the effects log, traces and the coverage page are made from these rows.
  */
 struct sim_cmd {
@@ -155,6 +185,7 @@ struct sim_cmd {
 	uint32_t effects;
 	uint16_t oacs, oncs;
 	enum sim_nsid_rule nsid;
+	enum sim_resv_class resv;
 };
 
 extern const struct sim_cmd sim_admin_cmds[256]; /* admin.c */
@@ -212,6 +243,12 @@ struct sim_iter {
  * Return: 0 or a status (PRP offset, SGL descriptor and length errors found at once).
  */
 uint16_t sim_iter_start(struct sim_iter *it, struct sim_req *req, uint64_t len);
+
+/**
+ * sim_iter_start_md() - same, for the separate metadata of a command: MPTR is the address of
+ * @len contiguous bytes (PSDT 00b, 01b), or of an SGL segment (10b). NVMe Base 2.1, 4.1.1
+ */
+uint16_t sim_iter_start_md(struct sim_iter *it, struct sim_req *req, uint64_t len);
 
 /**
  * sim_iter_move() - move the next @len bytes of the walk to or from @buf
@@ -419,6 +456,9 @@ struct sim_ctrl {
 	_Atomic uint64_t ka_deadline; /* Keep Alive timer, 0 off */
 	uint32_t attached[(SIM_NN + 32) / 32]; /* bit NSID */
 	uint32_t changed_ns[(SIM_NN + 32) / 32]; /* changed namespace list log */
+	uint8_t ana[SIM_NN + 1]; /* enum sim_ana_state by NSID; 0: optimized */
+	uint8_t host_id[16]; /* feature 81h, little endian; 8 bytes of it unless EXHID */
+	bool host_id_extended;
 };
 
 static inline bool sim_ns_attached(const struct sim_ctrl *c, uint32_t nsid)

@@ -10,28 +10,31 @@
 #define LOG_CSI(req) ((uint8_t)((req)->sqe.cdw14 >> 24))
 
 /* 00h Supported Log Pages (figures 203, 204): LSUPP; the Index Offset is supported by none */
-static void log_supported(struct sim_req *req, uint8_t *page)
+static uint16_t log_supported(struct sim_req *req, uint8_t *page)
 {
 	struct nvme_supported_log_pages *log = (struct nvme_supported_log_pages *)page;
 
 	for (unsigned int i = 0; i < sim_nr_log_rows; i++)
 		log->lid_support[sim_log_rows[i].lid] = sim_le32(1);
+	return SIM_OK;
 }
 
 /* 01h Error Information */
-static void log_error(struct sim_req *req, uint8_t *page)
+static uint16_t log_error(struct sim_req *req, uint8_t *page)
 {
 	sim_error_log_fill(req->ctrl, (struct nvme_error_log_page *)page);
+	return SIM_OK;
 }
 
 /* 02h SMART / Health Information */
-static void log_smart(struct sim_req *req, uint8_t *page)
+static uint16_t log_smart(struct sim_req *req, uint8_t *page)
 {
 	sim_smart_fill(req->ctrl, (struct nvme_smart_log *)page);
+	return SIM_OK;
 }
 
 /* 03h Firmware Slot Information: slot 1 is active, and is the only one */
-static void log_firmware(struct sim_req *req, uint8_t *page)
+static uint16_t log_firmware(struct sim_req *req, uint8_t *page)
 {
 	struct nvme_firmware_slot *log = (struct nvme_firmware_slot *)page;
 	const char *fr = req->ctrl->p.firmware_version;
@@ -39,10 +42,11 @@ static void log_firmware(struct sim_req *req, uint8_t *page)
 	log->afi = 1;
 	memset(log->frs[0], ' ', sizeof(log->frs[0]));
 	memcpy(log->frs[0], fr, strlen(fr));
+	return SIM_OK;
 }
 
 /* 04h Changed Attached Namespace List: since the log was last read */
-static void log_changed_ns(struct sim_req *req, uint8_t *page)
+static uint16_t log_changed_ns(struct sim_req *req, uint8_t *page)
 {
 	struct nvme_ns_list *log = (struct nvme_ns_list *)page;
 	unsigned int n = 0;
@@ -50,6 +54,7 @@ static void log_changed_ns(struct sim_req *req, uint8_t *page)
 	for (uint32_t nsid = 1; nsid <= SIM_NN; nsid++)
 		if (req->ctrl->changed_ns[nsid / 32] >> (nsid % 32) & 1)
 			log->ns[n++] = sim_le32(nsid);
+	return SIM_OK;
 }
 
 static void changed_ns_read(struct sim_ctrl *c)
@@ -82,17 +87,18 @@ static void put_effects(const struct sim_cmd *cmds, __le32 *effects)
 					      cmd_scope(&cmds[i]) << SIM_SCOPE_SHIFT);
 }
 
-static void log_effects(struct sim_req *req, uint8_t *page)
+static uint16_t log_effects(struct sim_req *req, uint8_t *page)
 {
 	struct nvme_cmd_effects_log *log = (struct nvme_cmd_effects_log *)page;
 
 	put_effects(sim_admin_cmds, log->acs);
 	if (LOG_CSI(req) == NVME_CSI_NVM || NVME_CC_CSS(req->ctrl->cc) != NVME_CC_CSS_CSI)
 		put_effects(sim_nvm_cmds, log->iocs);
+	return SIM_OK;
 }
 
 /* 12h Feature Identifiers Supported and Effects */
-static void log_features(struct sim_req *req, uint8_t *page)
+static uint16_t log_features(struct sim_req *req, uint8_t *page)
 {
 	struct nvme_fid_supported_effects_log *log = (struct nvme_fid_supported_effects_log *)page;
 
@@ -103,14 +109,16 @@ static void log_features(struct sim_req *req, uint8_t *page)
 			sim_le32(NVME_FID_SUPPORTED_EFFECTS_FSUPP | row->effects |
 				 (uint32_t)row->scope << SIM_SCOPE_SHIFT);
 	}
+	return SIM_OK;
 }
 
 /*
  * 13h NVMe-MI Commands Supported and Effects. The specification ties it to 00h and 12h (LPA bit
  * 5); no NVMe-MI command is supported, for there is no NVMe-MI Send or Receive (OACS bit 6).
  */
-static void log_mi(struct sim_req *req, uint8_t *page)
+static uint16_t log_mi(struct sim_req *req, uint8_t *page)
 {
+	return SIM_OK;
 }
 
 /* LID, LPA, bytes, name, fill, read */
@@ -186,8 +194,10 @@ uint16_t sim_get_log_page(struct sim_req *req)
 		return sim_bad_field(req, SIM_PEL_CDW(10, 16));
 
 	mark = sim_aer_mark(req->ctrl);
-	memset(page, 0, sizeof(page));
-	row->fill(req, page);
+	memset(page, 0, row->len);
+	status = row->fill(req, page);
+	if (status)
+		return status;
 	status = log_transfer(req, row, page, off, len);
 	if (status || rae)
 		return status;

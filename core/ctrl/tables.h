@@ -99,13 +99,13 @@ void sim_feat_defaults(const struct sim_ctrl *c, struct sim_feat *f);
 
 /* ---- log pages (section 5.1.12) --------------------------------------------------------- */
 
-#define SIM_LOG_MAX 4096 /* bytes of the longest log page */
+#define SIM_LOG_MAX 16384 /* bytes of the longest log page */
 
 /**
  * struct sim_log - one Log Page Identifier
  * @lpa:  bits of Identify Controller's LPA this row being there sets
  * @len:  bytes of the page, at most %SIM_LOG_MAX
- * @fill: fill the zeroed page
+ * @fill: fill the zeroed page. Return: 0 or the status the command is to end with
  * @read: the page was read with Retain Asynchronous Event cleared; may be NULL
  */
 struct sim_log {
@@ -113,7 +113,7 @@ struct sim_log {
 	uint8_t lpa;
 	uint16_t len;
 	const char *name;
-	void (*fill)(struct sim_req *req, uint8_t *page);
+	uint16_t (*fill)(struct sim_req *req, uint8_t *page);
 	void (*read)(struct sim_ctrl *c);
 };
 

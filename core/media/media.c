@@ -131,7 +131,8 @@ uint16_t sim_media_compare(struct sim_media *m, uint64_t slba, uint32_t nlb, str
 	return SIM_OK;
 }
 
-uint16_t sim_media_zero(struct sim_media *m, uint64_t slba, uint64_t nlb, bool unmap)
+uint16_t sim_media_zero(struct sim_media *m, struct sim_req *req, uint64_t slba, uint64_t nlb,
+			bool unmap)
 {
 	return store_status(m->store->ops->zero(m->store, slba << m->lbads, nlb << m->lbads, unmap),
 			    true);

@@ -1,27 +1,158 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * media.h - logical blocks over the store port. Face of core/media/.
+ * media.h - logical blocks over the store port: data, metadata, which blocks are allocated, which
+ * are bad, and who is at work on which. Face of core/media/.
  *
- * The payload moves straight between the store's memory and the host's where the store can give
- * its memory (one copy), else through a bounce buffer on the stack.
+ * On the store lie the data of all blocks, then the metadata of all blocks (QEMU's layout), however
+ * the host sees them (extended or separate is a matter of the transfer).
+ *
+ * Without metadata the payload moves straight between the store's memory and the host's where
+ * the store can give its memory (one copy), else through a bounce buffer on the stack. With
+ * metadata it goes through a stage (stage.c): a whole command is gathered, checked, and only then
+ * written, data and metadata as one, whatever kills the process in between.
+ *
+ * Which blocks are allocated is kept in memory that survives (blocks.c): a bit a block, set before
+ * the block's data is written and cleared after (with metadata: before) it is dropped.
  */
 #ifndef NVMESIM_MEDIA_H
 #define NVMESIM_MEDIA_H
 
+#include <stdatomic.h>
+#include <threads.h>
+
 #include "../sim.h"
 
 struct sim_iter;
+struct sim_req;
+struct sim_subsys;
 
-/** struct sim_media - the blocks of a namespace: 1 << @lbads bytes each, on @store */
-struct sim_media {
-	struct sim_store *store;
-	uint8_t lbads;
+/* ---- blocks at work (range.c) ------------------------------------------------------------- */
+
+enum sim_range_mode {
+	SIM_RANGE_READ,	 /* may share blocks with other readers */
+	SIM_RANGE_WRITE, /* has its blocks alone */
 };
 
-/*
- * All take a range the caller has checked, and return 0 or the status the command is to end with.
- * Where the medium failed, the request's err_lba says at which block.
+/**
+ * struct sim_range - a command's claim on [@slba, @slba + @nlb); on its stack while it executes
+ * Two claims that meet in a block, one of them a writer's, follow one another: every command sees
+ * every other command whole or not at all, which is what AWUN, NAWUN and ACWU promise. Claims that
+ * do not meet never wait for each other but for the few instructions that @sim_ranges.lock guards.
  */
+struct sim_range {
+	uint64_t slba, nlb;
+	enum sim_range_mode mode;
+	struct sim_range *next, **pprev;
+};
+
+struct sim_ranges {
+	_Atomic uint32_t lock; /* spins; a handful of instructions */
+	struct sim_range *head;
+};
+
+void sim_range_lock(struct sim_ranges *rs, struct sim_range *r, uint64_t slba, uint64_t nlb,
+		    enum sim_range_mode mode);
+void sim_range_unlock(struct sim_ranges *rs, struct sim_range *r);
+/**
+ * sim_range_lock2() - claim two ranges, which may be of two namespaces, without a deadlock
+ * (Copy: sources to read, a destination to write, each at its own time would let two copies wait
+ * for each other)
+ */
+void sim_range_lock2(struct sim_ranges *a, struct sim_range *ra, uint64_t a_slba, uint64_t a_nlb,
+		     enum sim_range_mode a_mode, struct sim_ranges *b, struct sim_range *rb,
+		     uint64_t b_slba, uint64_t b_nlb, enum sim_range_mode b_mode);
+
+/* ---- the state of blocks (blocks.c) -------------------------------------------------------- */
+
+/**
+ * struct sim_blocks - a bit a block: allocated; a bit a block: bad (Write Uncorrectable)
+ * @head:    the area's beginning: what it describes, and its counters
+ * @alloc:   bit set: allocated. @used: bit set: these 32,768 bits of @alloc or @bad are not all 0
+ * @nr_bad:  blocks that are bad: while it is 0 nobody looks at @bad
+ */
+struct sim_blocks {
+	struct sim_blocks_head *head;
+	_Atomic uint64_t *alloc, *bad, *used;
+	_Atomic uint64_t nr_alloc, nr_bad;
+	uint64_t nr, len; /* blocks; bytes of the area */
+};
+
+/* all take a range the caller has checked against the namespace's size, and has claimed */
+void sim_blocks_set_alloc(struct sim_blocks *b, uint64_t slba, uint64_t nlb);
+void sim_blocks_clear_alloc(struct sim_blocks *b, uint64_t slba, uint64_t nlb);
+void sim_blocks_set_bad(struct sim_blocks *b, uint64_t slba, uint64_t nlb);
+void sim_blocks_clear_bad(struct sim_blocks *b, uint64_t slba, uint64_t nlb);
+/** sim_blocks_find_alloc() - the first block in [@from, @to) that is allocated, or is not (@want);
+ * @to when there is none. Costs the words it looks at; unused stretches are skipped 32,768 at a
+ * time. */
+uint64_t sim_blocks_find_alloc(const struct sim_blocks *b, uint64_t from, uint64_t to, bool want);
+uint64_t sim_blocks_find_bad(const struct sim_blocks *b, uint64_t from, uint64_t to, bool want);
+
+static inline bool sim_blocks_any_bad(const struct sim_blocks *b)
+{
+	return atomic_load_explicit(&b->nr_bad, memory_order_relaxed);
+}
+
+/* ---- media -------------------------------------------------------------------------------- */
+
+/**
+ * struct sim_media - the blocks of a namespace
+ * @lbads:  log2 of a block's data bytes
+ * @ms:     metadata bytes of a block
+ * @pi_off, @pi_len: where in the metadata the protection information lies; @pi_len 0: none.
+ *          A deallocated block has all ones there (NVM Command Set 1.1, 3.3.3.2.1), zeroes elsewhere.
+ * @nr:     blocks
+ * @md_off: where on the store the metadata begins, bytes
+ */
+struct sim_media {
+	struct sim_store *store;
+	struct sim_subsys *subsys; /* journal, stage */
+	uint32_t nsid;
+	uint8_t lbads;
+	uint16_t ms;
+	uint16_t pi_off, pi_len;
+	uint64_t nr, md_off;
+	struct sim_blocks blocks;
+	struct sim_ranges ranges;
+};
+
+/** struct sim_media_params - what sim_media_open() describes blocks by; see struct sim_media */
+struct sim_media_params {
+	struct sim_subsys *subsys;
+	struct sim_store *store;
+	uint32_t nsid;
+	uint8_t lbads;
+	uint16_t ms, pi_off, pi_len;
+	uint64_t nr;
+};
+
+/**
+ * sim_media_open() - blocks on a store
+ * The states of blocks come from the journal's area if it has them for this geometry; else what the
+ * store holds is allocated (sim_store_ops.next_data).
+ * @m: zeroed memory; its address stays (commands hold claims in it)
+ * Return: 0 or a negative enum sim_err with a sentence in @msg.
+ */
+int sim_media_open(struct sim_media *m, const struct sim_media_params *p, struct sim_msg *msg);
+/** sim_media_close() - @forget: the states of the blocks are not wanted again */
+void sim_media_close(struct sim_media *m, bool forget);
+/**
+ * sim_media_reshape() - another geometry, no block allocated: what Format does when it begins
+ * Writer side held. The store's bytes are as before: sim_media_erase() is what drops them.
+ * Return: 0, or %SIM_ENOMEM with everything as it was.
+ */
+int sim_media_reshape(struct sim_media *m, const struct sim_media_params *p);
+/** sim_media_erase() - bytes [@off, @off + @len) of the store are zeroed and released
+ * Return: 0 or a negative enum sim_err. */
+int sim_media_erase(struct sim_media *m, uint64_t off, uint64_t len);
+
+/*
+ * All below take a range the caller has checked and claimed (sim_range_lock()), and return 0 or the
+ * status the command is to end with. Where the medium failed, the request's err_lba says at which
+ * block.
+ */
+
+/* without metadata (@m->ms 0): straight between store and host */
 
 /** sim_media_read() - @nlb blocks at @slba to the host, through @it. Return: 0 or a status. */
 uint16_t sim_media_read(struct sim_media *m, uint64_t slba, uint32_t nlb, struct sim_iter *it);
@@ -29,7 +160,59 @@ uint16_t sim_media_read(struct sim_media *m, uint64_t slba, uint32_t nlb, struct
 uint16_t sim_media_write(struct sim_media *m, uint64_t slba, uint32_t nlb, struct sim_iter *it);
 /** sim_media_compare() - compare with the host's bytes. Return: 0, SIM_COMPARE_FAILED, ... */
 uint16_t sim_media_compare(struct sim_media *m, uint64_t slba, uint32_t nlb, struct sim_iter *it);
-/** sim_media_zero() - write zeroes; @unmap: deallocate (blocks read as zeroes, DLFEAT 001b) */
-uint16_t sim_media_zero(struct sim_media *m, uint64_t slba, uint64_t nlb, bool unmap);
+
+/* with or without metadata */
+
+/**
+ * sim_media_fetch() - @nlb blocks at @slba to memory of ours
+ * @data: nlb << lbads bytes, or NULL; @md: nlb * ms bytes, or NULL
+ * A deallocated block gives zeroes, and its protection information all ones.
+ */
+uint16_t sim_media_fetch(struct sim_media *m, struct sim_req *req, uint64_t slba, uint32_t nlb,
+			 void *data, void *md);
+/**
+ * sim_media_zero() - blocks read as zeroes from now on; @dealloc: they are deallocated
+ * Without @dealloc they are allocated blocks of zeroes, data and metadata. Where the metadata is to
+ * hold protection information: sim_stage_commit_zeroes().
+ */
+uint16_t sim_media_zero(struct sim_media *m, struct sim_req *req, uint64_t slba, uint64_t nlb,
+			bool dealloc);
+
+/* ---- the stage (stage.c) ------------------------------------------------------------------- */
+
+/*
+ * A slot of the stage takes one command: @data bytes first, @md behind. It is memory that survives
+ * the process: sim_stage_commit() notes in it what is to go where, copies, and takes the note back,
+ * and sim_stage_recover() does over after a restart what had been noted. So a write with metadata
+ * is there whole or not at all. Reads use a slot as mere memory.
+ */
+#define SIM_STAGE_DATA (2u << 20)    /* bytes of data, 2^9 * 4 KiB: the largest MDTS */
+#define SIM_STAGE_MD (16u << 20)     /* bytes of metadata: SIM_MS_MAX of 4,096 blocks */
+#define SIM_STAGE_SLOTS 8	     /* commands at a time; another one waits */
+
+struct sim_stage_slot {
+	unsigned int index;
+	uint8_t *data; /* SIM_STAGE_DATA, followed by SIM_STAGE_MD: interleaved blocks fit, too */
+	uint8_t *md;   /* SIM_STAGE_MD */
+};
+
+/** sim_stage_open() - make the stage of a subsystem. Return: 0 or %SIM_ENOMEM. */
+int sim_stage_open(struct sim_subsys *s);
+void sim_stage_close(struct sim_subsys *s);
+/** sim_stage_recover() - finish what was begun on namespace @m->nsid when the process died */
+int sim_stage_recover(struct sim_media *m);
+
+void sim_stage_get(struct sim_subsys *s, struct sim_stage_slot *slot);
+void sim_stage_put(struct sim_subsys *s, struct sim_stage_slot *slot);
+/**
+ * sim_stage_commit() - the slot's data and metadata become blocks [@slba, @slba + @nlb)
+ * They are allocated and good afterwards. Return: 0 or a status; then nothing has changed, as far
+ * as the store allows.
+ */
+uint16_t sim_stage_commit(struct sim_media *m, struct sim_req *req, struct sim_stage_slot *slot,
+			  uint64_t slba, uint32_t nlb);
+/** sim_stage_commit_zeroes() - the same with the slot's metadata only; the data is zeroes */
+uint16_t sim_stage_commit_zeroes(struct sim_media *m, struct sim_req *req,
+				 struct sim_stage_slot *slot, uint64_t slba, uint32_t nlb);
 
 #endif /* NVMESIM_MEDIA_H */

@@ -78,7 +78,9 @@ void sim_ns_fill_id(const struct sim_ns *ns, struct nvme_id_ns *id)
 	memcpy(id->nguid, ns->p.nguid, sizeof(id->nguid));
 	put_eui64(id->eui64, ns->p.eui64);
 	for (unsigned int i = 0; i < ns->nlbaf; i++)
-		id->lbaf[i] = ns->lbafs[i];
+		id->lbaf[i] = (struct nvme_lbaf){ .ms = sim_le16(ns->lbafs[i].ms),
+						  .ds = ns->lbafs[i].lbads,
+						  .rp = ns->lbafs[i].rp };
 }
 
 /* I/O Command Set Independent Identify Namespace data structure (base, CNS 08h) */

@@ -65,12 +65,12 @@ static void set_formats(struct sim_ns *ns)
 
 	ns->lbaf = n;
 	for (uint8_t i = 0; i < n; i++) {
-		ns->lbafs[i].ds = common[i];
+		ns->lbafs[i].lbads = common[i];
 		if (common[i] == ns->lbads)
 			ns->lbaf = i;
 	}
 	if (ns->lbaf == n)
-		ns->lbafs[n++].ds = ns->lbads;
+		ns->lbafs[n++].lbads = ns->lbads;
 	ns->nlbaf = n;
 }
 
@@ -91,12 +91,15 @@ struct sim_ns *sim_ns_new(struct sim_subsys *s, const struct sim_ns_params *p, s
 	ns->lbads = log2_of(p->logical_block_size);
 	ns->nsze = p->store->size >> ns->lbads;
 	ns->wc_enabled = p->write_cache;
-	ns->media = (struct sim_media){ .store = p->store, .lbads = ns->lbads };
+	ns->ncap = ns->nsze;
+	ns->media.store = p->store;
+	ns->media.lbads = ns->lbads;
+	ns->media.nr = ns->nsze;
 	set_formats(ns);
 	return ns;
 }
 
-void sim_ns_free(struct sim_ns *ns)
+void sim_ns_free(struct sim_ns *ns, bool forget)
 {
 	free(ns);
 }

@@ -7,23 +7,57 @@
 
 #include "../ctrl/ctrl.h"
 #include "../media/media.h"
+#include "pi.h"
+#include "resv.h"
+
+/**
+ * struct sim_lbaf - an LBA format that is offered: LBAF and ELBAF as the host sees them
+ * @pif, @sts: of the protection information that the format can have, where @ms has room for it
+ */
+struct sim_lbaf {
+	uint8_t lbads, rp;
+	uint16_t ms;
+	uint8_t pif, sts;
+};
+
+#define SIM_LBAF_MAX 16 /* more would need Host Behavior Support's LBAFEE */
+
+/** enum sim_wp - Namespace Write Protection state (feature 84h), as its value */
+enum sim_wp {
+	SIM_WP_NONE = 0,
+	SIM_WP_ON = 1,
+	SIM_WP_UNTIL_POWER_CYCLE = 2,
+	SIM_WP_PERMANENT = 3,
+};
 
 /**
  * struct sim_ns - a namespace
- * @nsze:     logical blocks
- * @lbads:    log2 of the logical block's bytes
- * @lbaf:     index of the format in use (FLBAS); @lbafs, @nlbaf: the formats reported
+ * @nsze, @ncap: logical blocks
+ * @lbaf:     index of the format in use; @lbafs, @nlbaf: the formats offered
+ * @lbads, @ms, @extended, @pi: of the format in use
+ * @created:  its medium came from the backing port
+ * @format_left: Format NVM in progress: percent still to go (1 to 100); 0: none
+ * @wp:       enum sim_wp
+ * @anagrpid: ANA Group Identifier
  */
 struct sim_ns {
 	struct sim_subsys *subsys;
 	struct sim_ns_params p;
 	uint32_t nsid;
 	uint8_t csi;
-	uint64_t nsze;
+	uint64_t nsze, ncap;
 	uint8_t lbads;
+	uint16_t ms;
+	bool extended;
+	struct sim_pi_fmt pi;
 	uint8_t lbaf, nlbaf;
-	struct nvme_lbaf lbafs[16];
+	struct sim_lbaf lbafs[SIM_LBAF_MAX];
 	struct sim_media media;
+	struct sim_resv *resv;
+	_Atomic uint32_t format_left;
+	_Atomic uint8_t wp;
+	bool created;
+	uint32_t anagrpid;
 	uint32_t err_recovery; /* feature 05h, per namespace */
 	bool wc_enabled;       /* this namespace's part of feature 06h */
 };
@@ -32,11 +66,37 @@ struct sim_ns {
  * sim_ns_new() - make a namespace; the caller puts it in its place in @s
  * @p:   parameters, copied; NSID 1 to %SIM_NN, free
  * @msg: sentence for the person, on failure
- * Return: the namespace, or NULL.
+ * What was recorded of an earlier life (its format, sizes, identifiers, write protection,
+ * reservation; a Format that had begun) holds. Return: the namespace, or NULL.
  */
 struct sim_ns *sim_ns_new(struct sim_subsys *s, const struct sim_ns_params *p, struct sim_msg *msg);
-/** sim_ns_free() - the store stays its owner's; a flush it has begun may still end */
-void sim_ns_free(struct sim_ns *ns);
+/** sim_ns_free() - the store stays its owner's; a flush it has begun may still end.
+ * @forget: the namespace is deleted, nothing of it is wanted again */
+void sim_ns_free(struct sim_ns *ns, bool forget);
+/** sim_ns_save() - record the namespace as it is now, SIM_REC_NS. Return: 0 or a negative enum
+ * sim_err. */
+int sim_ns_save(const struct sim_ns *ns);
+
+/** struct sim_ns_shape - a format as a command chooses it: FLBAS and DPS in words */
+struct sim_ns_shape {
+	uint8_t lbaf;
+	bool extended; /* MSET */
+	uint8_t pi;    /* type */
+	bool pi_first; /* PIL */
+};
+
+/** sim_ns_shape_check() - can a namespace with these formats have this shape? Return: 0, Invalid
+ * Format or Invalid Field (Format NVM, Namespace Management) */
+uint16_t sim_ns_shape_check(const struct sim_lbaf *lbafs, uint8_t nlbaf,
+			    const struct sim_ns_shape *shape);
+/** sim_ns_set_shape() - the format in use becomes @shape: @lbaf to @pi, and NSZE if the blocks no
+ * longer fit (@nsze 0: as many as the store holds). The media is not touched. */
+void sim_ns_set_shape(struct sim_ns *ns, const struct sim_ns_shape *shape, uint64_t nsze);
+/** sim_ns_media_params() - what its media is to be opened or reshaped with */
+void sim_ns_media_params(const struct sim_ns *ns, struct sim_media_params *p);
+/** sim_ns_formats() - the formats every namespace offers, and @own (NULL: none) if it is another
+ * Return: their number */
+uint8_t sim_ns_formats(struct sim_lbaf lbafs[SIM_LBAF_MAX], const struct sim_lbaf *own);
 
 /* identify data structures a namespace fills, zeroed before (ns/identify.c) */
 void sim_ns_fill_id(const struct sim_ns *ns, struct nvme_id_ns *id); /* CNS 00h */
@@ -45,6 +105,9 @@ void sim_ns_fill_independent(const struct sim_ns *ns,
 void sim_ns_fill_nvm(const struct sim_ns *ns, struct nvme_nvm_id_ns *id); /* 05h CSI 0 */
 /** sim_ns_fill_descs() - Namespace Identification Descriptors. Return: bytes used */
 size_t sim_ns_fill_descs(const struct sim_ns *ns, uint8_t buf[4096]); /* 03h */
+/** sim_ns_fill_common() - CNS 00h for NSID FFFFFFFFh, CNS 05h likewise (@nvm): what all namespaces
+ * that could be created have in common */
+void sim_ns_fill_common(struct nvme_id_ns *id, struct nvme_nvm_id_ns *nvm);
 
 /**
  * sim_ns_flush() - make what was written to @ns durable, for @req
@@ -54,9 +117,63 @@ uint16_t sim_ns_flush(struct sim_ns *ns, struct sim_req *req);
 /** sim_ns_flush_all() - same, for every namespace attached to @req's controller */
 uint16_t sim_ns_flush_all(struct sim_req *req);
 
+/* ---- Format NVM (format.c) ---------------------------------------------------------------- */
+
+uint16_t sim_format_nvm(struct sim_req *req);
+/** sim_format_run() - a timer: erase a bit more. Return: the next deadline, UINT64_MAX for none.
+ * No lock held. */
+uint64_t sim_format_run(struct sim_subsys *s, uint64_t now);
+/** sim_format_recover() - a Format that the process died in: it is finished. Return: 0 or SIM_E*. */
+int sim_format_recover(struct sim_ns *ns);
+
+/* ---- NVM commands (rw.c, copy.c, lbastatus.c, ...), rows in nvm.c -------------------------- */
+
+uint16_t sim_nvm_read(struct sim_req *req);
+uint16_t sim_nvm_write(struct sim_req *req);
+uint16_t sim_nvm_compare(struct sim_req *req);
+uint16_t sim_nvm_verify(struct sim_req *req);
+uint16_t sim_nvm_write_zeroes(struct sim_req *req);
+uint16_t sim_nvm_write_uncorrectable(struct sim_req *req);
+uint16_t sim_nvm_dataset_management(struct sim_req *req);
+uint16_t sim_nvm_flush(struct sim_req *req);
+uint16_t sim_nvm_copy(struct sim_req *req);
+uint16_t sim_cancel(struct sim_req *req);	  /* I/O command 18h */
+uint16_t sim_get_lba_status(struct sim_req *req); /* admin command 86h */
+
+/**
+ * sim_nvm_compare_write() - the two halves of a fused Compare and Write, as one
+ * Both were checked as commands of their own (sim_execute()'s checks), and name the same blocks.
+ * @status: of the two; where Compare failed, Write gets Aborted due to Failed Fused Command.
+ * Either may be %SIM_PENDING.
+ */
+void sim_nvm_compare_write(struct sim_req *compare, struct sim_req *write, uint16_t status[2]);
+
+/* what commands on blocks share (rw.c) */
+static inline uint64_t sim_slba(const struct sim_req *req)
+{
+	return (uint64_t)req->sqe.cdw11 << 32 | req->sqe.cdw10;
+}
+
+static inline uint32_t sim_nlb(const struct sim_req *req)
+{
+	return (req->sqe.cdw12 & 0xffff) + 1;
+}
+
+/** sim_check_range() - LBA Out of Range unless [@slba, @slba + @nlb) lies within NSZE */
+uint16_t sim_check_range(struct sim_req *req, const struct sim_ns *ns, uint64_t slba, uint64_t nlb);
+/**
+ * sim_check_readable() - Unrecovered Read Error where a block is bad; Deallocated or Unwritten
+ * Logical Block where DULBE is set and a block is not allocated. The range is claimed.
+ */
+uint16_t sim_check_readable(struct sim_req *req, struct sim_ns *ns, uint64_t slba, uint64_t nlb);
+/** sim_media_result() - counts a medium's error in SMART. Return: @status */
+uint16_t sim_media_result(struct sim_req *req, uint16_t status);
+
+#define SIM_ER_DULBE (1u << 16) /* of struct sim_ns.err_recovery */
+
 /*
- * Dataset Management takes as many ranges of any length as a command can name, and Write Zeroes as
- * many blocks: the limits of CNS 06h (NVM Command Set 1.1, section 4.1.5.4) are 0, "no limit".
+ * Limits of CNS 06h (NVM Command Set 1.1, section 4.1.5.4); 0 is "no limit". Dataset Management
+ * takes as many ranges of any length as a command can name, and Write Zeroes as many blocks.
  */
 #define SIM_DMRL 0
 #define SIM_DMRSL 0

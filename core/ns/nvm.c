@@ -152,7 +152,7 @@ static uint16_t nvm_write_zeroes(struct sim_req *req)
 		req->err_loc = PEL_SLBA;
 		return status;
 	}
-	status = media_result(req, sim_media_zero(&ns->media, slba, nlb_of(req),
+	status = media_result(req, sim_media_zero(&ns->media, req, slba, nlb_of(req),
 						  req->sqe.cdw12 & CDW12_DEAC));
 	if (status) {
 		req->err_lba = slba;
@@ -182,7 +182,7 @@ static uint16_t nvm_dataset_management(struct sim_req *req)
 	for (unsigned int i = 0; i < nr && !status; i++) {
 		uint64_t slba = sim_le64(range[i].slba);
 
-		status = sim_media_zero(&ns->media, slba, sim_le32(range[i].nlb), true);
+		status = sim_media_zero(&ns->media, req, slba, sim_le32(range[i].nlb), true);
 		if (status)
 			req->err_lba = slba;
 	}

@@ -8,9 +8,15 @@
 #ifndef NVMESIM_PERSIST_H
 #define NVMESIM_PERSIST_H
 
-/** enum sim_rec - the @type of sim_journal_port's put, get and cell */
+/** enum sim_rec - the @type of sim_journal_port's put, get, cell and area */
 enum sim_rec {
 	SIM_REC_SMART = 1, /* cell: struct sim_counters of a controller; key: CNTLID */
+	SIM_REC_NS = 2,	     /* record: a namespace as it was last made, formatted, attached; key: NSID */
+	SIM_REC_BLOCKS = 3,  /* area: which blocks are allocated, which are bad; key: NSID */
+	SIM_REC_STAGE = 4,   /* area: writes with metadata on their way to the medium; key: 0 */
+	SIM_REC_RESV = 5,    /* record: a reservation with PTPL; key: NSID */
+	SIM_REC_WP = 6,	     /* record: namespace write protection; key: NSID */
+	SIM_REC_FORMAT = 7,  /* record: a Format NVM that has not ended; key: NSID */
 };
 
 #endif /* NVMESIM_PERSIST_H */

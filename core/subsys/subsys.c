@@ -54,7 +54,7 @@ void sim_subsys_free(struct sim_subsys *s)
 	}
 	for (unsigned int i = 1; i <= SIM_NN; i++)
 		if (s->ns[i])
-			sim_ns_free(s->ns[i]);
+			sim_ns_free(s->ns[i], false);
 	free(s);
 }
 

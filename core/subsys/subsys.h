@@ -38,7 +38,12 @@ struct sim_subsys {
 	struct sim_ctrl *ctrl[SIM_MAX_CTRL]; /* by CNTLID */
 	unsigned int nr_ctrls;
 	struct sim_ns *ns[SIM_NN + 1]; /* by NSID; 0 unused */
-	uint64_t capacity; /* bytes of all namespaces */
+	struct sim_backing_port backing; /* .make == NULL: none */
+	uint64_t capacity; /* TNVMCAP, bytes */
+	uint64_t allocated; /* of it to namespaces: NVMCAP of each added up */
+	bool multi;	   /* configured for several controllers: ANA, CMIC */
+	uint64_t ana_changes; /* Change Count of the ANA log */
+	struct sim_stage *stage; /* media/stage.c */
 	_Atomic uint64_t deadline; /* armed at the clock port */
 	uint32_t attach_all[(SIM_NN + 32) / 32]; /* bit NSID: every controller to come has it too */
 };

@@ -117,10 +117,21 @@ static inline uint64_t mock_used(struct sim_store *st)
 	return st->size / 2;
 }
 
+/* half of it was written */
+static inline int mock_next_data(struct sim_store *st, uint64_t off, uint64_t *start, uint64_t *end)
+{
+	if (off >= st->size / 2)
+		return SIM_ENOENT;
+	*start = off;
+	*end = st->size / 2;
+	return 0;
+}
+
 static inline void mock_init(struct mock_store *m, uint64_t size)
 {
 	static const struct sim_store_ops ops = {
-		mock_map, mock_read, mock_write, mock_zero, mock_flush, mock_check, mock_used,
+		mock_map,   mock_read,	mock_write, mock_zero,
+		mock_flush, mock_check, mock_used,  mock_next_data,
 	};
 
 	*m = (struct mock_store){ .st = { &ops, size, false }, .mem = calloc(1, size) };
