@@ -95,8 +95,8 @@ struct sim_store;
 
 /**
  * struct sim_store_ops - a medium of bytes
- * @map:   address of the medium's own memory for @len bytes at @off, for DMA only: core never
- *         dereferences it. With @write, the space is reserved before it returns, so that a full
+ * @map:   address of the medium's own memory for @len bytes at @off, for DMA only: core does not
+ *         dereference it, unless the store is @solid. With @write, the space is reserved before it returns, so that a full
  *         disk is found here. NULL pointer in *@ptr and 0 returned: no direct memory, use
  *         @read/@write.
  * @read, @write: through a buffer.
@@ -121,11 +121,19 @@ struct sim_store_ops {
 	int (*next_data)(struct sim_store *st, uint64_t off, uint64_t *start, uint64_t *end);
 };
 
-/** struct sim_store - embedded first in an implementation; @size in bytes */
+/**
+ * struct sim_store - embedded first in an implementation; @size in bytes
+ * @fresh: made just now, all zeroes: what the journal's areas know of a medium in its place is of
+ *         another one. Core takes it back once it has taken note.
+ * @solid: what @map gives is ordinary memory, with room for all of it: core may look into it, and
+ *         an access never fails
+ */
 struct sim_store {
 	const struct sim_store_ops *ops;
 	uint64_t size;
 	bool readonly;
+	bool solid;
+	bool fresh;
 };
 
 /**
@@ -139,7 +147,13 @@ struct sim_store {
  * @area: @len bytes of memory, sparse: it costs what was written to. It survives the death of the
  *        process where records do. *@fresh: it is new, all zeroes; else it holds what it held,
  *        and had the same @len. NULL: no memory. Given also where nothing survives (@put NULL).
+ *        @fresh NULL: memory that need not survive; it is zeroed and needs no room.
  * @area_free: the end of its use; @forget: its contents are not wanted again
+ * @area_reserve: have room for [@off, @off + @len) of the area at @mem before it is written to the
+ *        first time; its contents stay. Return: 0, or %SIM_ENOSPC, %SIM_EIO: there is none, and
+ *        touching it would be the death of the process. NULL: areas need no room.
+ * @boot: another number after a power cut, never 0: tells whether what a killed process left can
+ *        be complete. NULL: cannot be told.
  */
 struct sim_journal_port {
 	int (*put)(void *opaque, uint16_t type, uint64_t key, uint16_t version, const void *buf,
@@ -152,6 +166,8 @@ struct sim_journal_port {
 	void (*area_free)(void *opaque, uint16_t type, uint64_t key, void *mem, uint64_t len,
 			  bool forget);
 	void *opaque;
+	int (*area_reserve)(void *opaque, void *mem, uint64_t off, uint64_t len);
+	uint64_t (*boot)(void *opaque);
 };
 
 /**
@@ -265,7 +281,12 @@ struct sim_subsys *sim_subsys_new(const struct sim_subsys_params *p, struct sim_
 void sim_subsys_free(struct sim_subsys *s);
 
 /**
- * sim_ns_add() - add a namespace and attach it to @fn (or, if @fn is NULL, to every controller)
+ * sim_ns_add() - add a configured namespace
+ * @fn: the function a private one is attached to; NULL: the only one there is. A shared namespace is
+ *      attached to every controller, those to come included; a detached one to none.
+ * What hosts made of it earlier holds where a journal knows: its format, what it is attached to. If a
+ * host deleted it, it is not there, its capacity is free, and its NSID is the return value all the
+ * same; the store is not used then.
  * Return: the NSID (> 0), or a negative enum sim_err with a sentence in @msg.
  */
 int64_t sim_ns_add(struct sim_subsys *s, struct sim_fn *fn, const struct sim_ns_params *p,
@@ -277,6 +298,13 @@ int64_t sim_ns_add(struct sim_subsys *s, struct sim_fn *fn, const struct sim_ns_
  */
 struct sim_fn *sim_fn_add(struct sim_subsys *s, const struct sim_ctrl_params *p,
 			  struct sim_msg *msg);
+
+/**
+ * sim_subsys_restore() - the namespaces that hosts created before a restart are there again
+ * Once, when the configured controllers and namespaces have been added.
+ * Return: 0, or a negative enum sim_err with a sentence in @msg.
+ */
+int sim_subsys_restore(struct sim_subsys *s, struct sim_msg *msg);
 
 /**
  * sim_ana_set() - the access state of namespace @nsid (0: of all) through @fn's controller

@@ -43,4 +43,64 @@ _Static_assert(sizeof(struct nvme_id_ctrl_nvm) == 4096, "NVM command set 1.1, se
 _Static_assert(sizeof(struct nvme_firmware_slot) == 512, "section 5.1.12.1.4");
 _Static_assert(sizeof(struct nvme_id_psd) == 32, "figure 313");
 
+/*
+ * NVM command set 1.1, figure 118: struct nvme_nvm_id_ns of 1.3 ends with ELBAF. PIFA is the byte
+ * behind PIC; the preferred sizes beyond 16 bits follow ELBAF.
+ */
+#define SIM_ID_NS_NVM_PIFA 9
+#define SIM_ID_NS_NVM_NPDGL 268 /* 4 bytes each */
+#define SIM_ID_NS_NVM_NPDAL 284
+#define SIM_ELBAF_PIF_SHIFT 7
+#define SIM_ELBAF_PIF_QUALIFIED 3
+#define SIM_ELBAF_QPIF_SHIFT 9
+_Static_assert(sizeof(struct nvme_nvm_id_ns) == 4096, "NVM command set 1.1, figure 118");
+_Static_assert(sizeof(struct nvme_id_independent_id_ns) == 4096, "figure 320");
+
+#define SIM_CMD_CANCEL 0x18 /* NVMe base 2.1, section 7.1: an I/O command 1.3 has no name for */
+
+/* NVMe base 2.1, Host Behavior Support (figure 407): bytes 1.3 calls reserved */
+#define SIM_HBS_LBAFEE 2 /* LBA Format Extension Enable */
+#define SIM_HBS_CDFE 4 /* 2 bytes: Copy Descriptor Formats Enable, bits 2 and 3 */
+
+/* NVMe base 2.1, Identify Controller: bits 1.3 has no name for */
+#define SIM_OACS_GLSS (1u << 9) /* Get LBA Status */
+#define SIM_ONCS_NVMCSA (1u << 9)  /* Copy Single Atomicity */
+#define SIM_ONCS_NVMAFC (1u << 10) /* All Fast Copy */
+
+/* NVM command set 1.1, I/O Command Set specific Identify Controller: bytes 1.3 calls reserved */
+#define SIM_ID_CTRL_NVM_AOCS 18 /* 2 bytes: bit 0, Reporting Allocated LBA Supported */
+#define SIM_AOCS_RALBAS (1u << 0)
+
+/* NVM command set 1.1, figure 131 to 132: Get LBA Status */
+#define SIM_ATYPE_ALLOCATED 0x02
+#define SIM_CMPC_INCOMPLETE 0x1
+#define SIM_CMPC_COMPLETE 0x2
+#define SIM_LBARS_ALLOCATED 0x2
+#define SIM_LBARS_WRITE_UNC 0x3
+_Static_assert(sizeof(struct nvme_lba_status) == 8, "figure 131");
+_Static_assert(sizeof(struct nvme_lba_status_desc) == 16, "figure 132");
+_Static_assert(sizeof(struct nvme_lba_status_log) == 16, "figure 109");
+_Static_assert(sizeof(struct nvme_lbas_ns_element) == 16, "figure 110");
+_Static_assert(sizeof(struct nvme_lba_rd) == 16, "figure 111");
+
+/* Namespace Management, create: fields that the host specifies. NVM command set 1.1, section 4.1.6 */
+struct sim_ns_create {
+	__le64 nsze, ncap;
+	__u8 rsvd16[10];
+	__u8 flbas;
+	__u8 rsvd27[2];
+	__u8 dps;
+	__u8 nmic;
+	__u8 rsvd31[61];
+	__le32 anagrpid;
+	__u8 rsvd96[4];
+	__le16 nvmsetid;
+	__le16 endgid;
+	__u8 rsvd104[280];
+	__le64 lbstm;
+	__le16 nphndls;
+	__u8 rsvd394[3702];
+};
+_Static_assert(sizeof(struct sim_ns_create) == 4096, "NVM command set 1.1, section 4.1.6");
+
 #endif /* NVMESIM_SPEC_EXT_H */

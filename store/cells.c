@@ -109,7 +109,6 @@ static int cells_check(struct cells *c, const char *path, struct sim_msg *msg)
 
 int cells_open(struct cells *c, const char *path, struct sim_msg *msg)
 {
-	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	void *p;
 	int ret;
 
@@ -117,13 +116,9 @@ int cells_open(struct cells *c, const char *path, struct sim_msg *msg)
 	c->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (c->fd < 0)
 		return store_fail(msg, store_err(errno), "cannot open %s: %m", path);
-	if (fcntl(c->fd, F_OFD_SETLK, &fl)) {
-		if (errno == EAGAIN || errno == EACCES)
-			ret = store_fail(msg, SIM_EEXIST, "%s is in use by another process", path);
-		else
-			ret = store_fail(msg, SIM_EIO, "cannot lock %s: %m", path);
+	ret = store_lock(c->fd, false, path, msg);
+	if (ret)
 		goto fail;
-	}
 	ret = grow(c, (sizeof(struct cells_file) + 4095) & ~4095ull);
 	if (ret) {
 		store_fail(msg, ret, "cannot write %s: %m", path);

@@ -86,21 +86,6 @@ static int open_path(const struct store_file_params *p, bool *made, struct sim_m
 	return fd;
 }
 
-/* two writers would destroy the medium; readers may share. Return: 0, or -1 with a sentence. */
-static int lock(int fd, const struct store_file_params *p, struct sim_msg *msg)
-{
-	struct flock fl = {
-		.l_type = p->readonly ? F_RDLCK : F_WRLCK,
-		.l_whence = SEEK_SET,
-	};
-
-	if (!fcntl(fd, F_OFD_SETLK, &fl))
-		return 0;
-	if (errno == EAGAIN || errno == EACCES)
-		return store_fail(msg, -1, "%s is in use by another process", p->path);
-	return store_fail(msg, -1, "cannot lock %s: %m", p->path);
-}
-
 /**
  * medium_size() - how large the medium is, making a new file that large
  * Return: bytes, or 0 with a sentence.
@@ -178,7 +163,7 @@ struct sim_store *store_file_new(const struct store_file_params *p, struct sim_m
 		free(f);
 		return NULL;
 	}
-	locked = !lock(f->fd, p, msg);
+	locked = !store_lock(f->fd, p->readonly, p->path, msg);
 	if (!locked || prepare(f, p, made, msg)) {
 		if (made && locked) /* else it has become someone else's */
 			unlink(p->path);
@@ -187,6 +172,7 @@ struct sim_store *store_file_new(const struct store_file_params *p, struct sim_m
 		free(f);
 		return NULL;
 	}
+	f->s.st.fresh = made;
 	flusher_init(&f->flusher, f->fd);
 	return &f->s.st;
 }

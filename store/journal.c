@@ -155,13 +155,43 @@ static int journal_sync(void *opaque)
 		ret = cells_sync(&j->cells);
 	}
 	pthread_mutex_unlock(&j->lock);
-	return ret;
+	return ret ? ret : areas_sync(&j->areas);
+}
+
+static void *journal_area(void *opaque, uint16_t type, uint64_t key, uint64_t len, bool *fresh)
+{
+	struct journal *j = opaque;
+
+	return area_get(&j->areas, type, key, len, fresh);
+}
+
+static void journal_area_free(void *opaque, uint16_t type, uint64_t key, void *mem, uint64_t len,
+			      bool forget)
+{
+	struct journal *j = opaque;
+
+	(void)type, (void)key, (void)len;
+	area_put(&j->areas, mem, forget);
+}
+
+static int journal_area_reserve(void *opaque, void *mem, uint64_t off, uint64_t len)
+{
+	struct journal *j = opaque;
+
+	return area_reserve(&j->areas, mem, off, len);
+}
+
+static uint64_t journal_boot(void *opaque)
+{
+	(void)opaque;
+	return area_boot();
 }
 
 /* ---- opening ---------------------------------------------------------------------------- */
 
 static void journal_free(struct journal *j)
 {
+	areas_free(&j->areas);
 	cells_close(&j->cells);
 	if (j->fd >= 0)
 		close(j->fd);
@@ -171,6 +201,7 @@ static void journal_free(struct journal *j)
 	free(j->index);
 	free(j->path);
 	free(j->new_path);
+	free(j->stem);
 	free(j);
 }
 
@@ -190,13 +221,16 @@ static int open_files(struct journal *j, const char *dir, const char *name, stru
 	char *cells;
 	int ret;
 
+	j->stem = strdup(name);
+	j->areas.dirfd = j->dirfd;
+	j->areas.stem = j->stem;
 	if (asprintf(&j->path, "%s/%s.journal", dir, name) < 0)
 		j->path = NULL;
 	if (asprintf(&j->new_path, "%s/%s.journal.new", dir, name) < 0)
 		j->new_path = NULL;
 	if (asprintf(&cells, "%s/%s.cells", dir, name) < 0)
 		cells = NULL;
-	if (!j->path || !j->new_path || !cells) {
+	if (!j->stem || !j->path || !j->new_path || !cells) {
 		free(cells);
 		return store_fail(msg, SIM_ENOMEM, "no memory for a journal");
 	}
@@ -224,6 +258,7 @@ int store_journal_open(const char *dir, const char *name, struct sim_journal_por
 		return store_fail(msg, SIM_ENOMEM, "no memory for a journal");
 	j->dirfd = j->fd = j->cells.fd = -1;
 	pthread_mutex_init(&j->lock, NULL);
+	areas_init(&j->areas);
 	ret = journal_reserve(j) ? store_fail(msg, SIM_ENOMEM, "no memory for a journal") : 0;
 	if (!ret)
 		ret = open_dir(j, dir, msg);
@@ -240,6 +275,10 @@ int store_journal_open(const char *dir, const char *name, struct sim_journal_por
 		.get = journal_get,
 		.cell = journal_cell,
 		.sync = journal_sync,
+		.area = journal_area,
+		.area_free = journal_area_free,
+		.area_reserve = journal_area_reserve,
+		.boot = area_boot() ? journal_boot : NULL,
 		.opaque = j,
 	};
 	return 0;

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 
+#include "area.h"
 #include "cells.h"
 #include "kind.h"
 
@@ -42,6 +43,7 @@ struct journal_index {
  * @end:   bytes of the file; @live: those of records that count
  * @compact_at: size at which the file is rewritten
  * @index: open addressing, @slots (a power of two) of them, @used taken
+ * @stem:  what the names of the files begin with
  */
 struct journal {
 	pthread_mutex_t lock;
@@ -51,6 +53,8 @@ struct journal {
 	struct journal_index *index;
 	size_t slots, used;
 	struct cells cells;
+	struct areas areas;
+	char *stem;
 };
 
 static inline uint64_t record_size(uint32_t len)

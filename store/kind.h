@@ -34,6 +34,16 @@ struct store {
 __attribute__((format(printf, 3, 4))) int store_fail(struct sim_msg *msg, int err, const char *fmt,
 						     ...);
 
+/**
+ * store_lock() - lock a file against a second user; readers may share
+ *
+ * A process that was killed while its io_uring had a flush to do holds its files until the kernel
+ * has taken the ring apart, a moment after it could be waited for: whoever starts it again is not
+ * to be refused for that, so a lock is waited for, half a second.
+ * Return: 0, or %SIM_EEXIST, %SIM_EIO with a sentence that names @path.
+ */
+int store_lock(int fd, bool shared, const char *path, struct sim_msg *msg);
+
 /** store_err() - errno as a port answers it. Return: a negative enum sim_err. */
 int store_err(int errnum);
 

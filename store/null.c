@@ -56,6 +56,12 @@ static uint64_t null_used(struct sim_store *st)
 	return 0;
 }
 
+static int null_next_data(struct sim_store *st, uint64_t off, uint64_t *start, uint64_t *end)
+{
+	(void)st, (void)off, (void)start, (void)end;
+	return SIM_ENOENT;
+}
+
 static const struct sim_store_ops null_ops = {
 	.map = null_map,
 	.read = null_read,
@@ -64,6 +70,7 @@ static const struct sim_store_ops null_ops = {
 	.flush = store_flush_none,
 	.check = null_check,
 	.used = null_used,
+	.next_data = null_next_data,
 };
 
 static void null_free(struct store *s)
@@ -95,6 +102,7 @@ struct sim_store *store_null_new(uint64_t size, struct sim_msg *msg)
 	n->s.kind = &null_kind;
 	n->s.st.ops = &null_ops;
 	n->s.st.size = size;
+	n->s.st.fresh = true;
 	n->zeroes = mmap(NULL, NULL_WINDOW, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	n->sink = mmap(NULL, NULL_WINDOW, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

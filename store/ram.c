@@ -136,6 +136,24 @@ static uint64_t ram_used(struct sim_store *st)
 	return used < st->size ? used : st->size;
 }
 
+static int ram_next_data(struct sim_store *st, uint64_t off, uint64_t *start, uint64_t *end)
+{
+	struct ram *r = (struct ram *)st;
+	uint64_t pages = page_end(r, 0, st->size), page;
+
+	/* the bitmap of a huge medium is not cheap to walk */
+	if (off >= st->size || !atomic_load(&r->written.set))
+		return SIM_ENOENT;
+	page = store_bits_find(&r->written, off >> r->page_shift, pages, true);
+	if (page == pages)
+		return SIM_ENOENT;
+	*start = page << r->page_shift;
+	*start = *start < off ? off : *start;
+	*end = store_bits_find(&r->written, page, pages, false) << r->page_shift;
+	*end = *end > st->size ? st->size : *end;
+	return 0;
+}
+
 static const struct sim_store_ops ram_ops = {
 	.map = ram_map,
 	.read = ram_read,
@@ -144,6 +162,7 @@ static const struct sim_store_ops ram_ops = {
 	.flush = store_flush_none,
 	.check = ram_check,
 	.used = ram_used,
+	.next_data = ram_next_data,
 };
 
 static void ram_free(struct store *s)
@@ -186,6 +205,8 @@ struct sim_store *store_ram_new(uint64_t size, struct sim_msg *msg)
 	r->s.kind = &ram_kind;
 	r->s.st.ops = &ram_ops;
 	r->s.st.size = size;
+	r->s.st.solid = true;
+	r->s.st.fresh = true;
 	r->page_shift = (unsigned int)__builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
 	errno = ENOMEM;
 	r->mem = ram_mmap(size, PROT_READ | PROT_WRITE);

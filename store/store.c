@@ -3,11 +3,16 @@
  * store.c - what the kinds of store share.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kind.h"
+
+#define LOCK_TURNS 50
+#define LOCK_NS 10000000
 
 int store_fail(struct sim_msg *msg, int err, const char *fmt, ...)
 {
@@ -100,4 +105,18 @@ void store_free(struct sim_store *st)
 
 	if (s)
 		s->kind->free(s);
+}
+
+int store_lock(int fd, bool shared, const char *path, struct sim_msg *msg)
+{
+	struct flock fl = { .l_type = shared ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
+
+	for (unsigned int turn = 0; turn < LOCK_TURNS; turn++) {
+		if (!fcntl(fd, F_OFD_SETLK, &fl))
+			return 0;
+		if (errno != EAGAIN && errno != EACCES)
+			return store_fail(msg, SIM_EIO, "cannot lock %s: %m", path);
+		nanosleep(&(struct timespec){ .tv_nsec = LOCK_NS }, NULL);
+	}
+	return store_fail(msg, SIM_EEXIST, "%s is in use by another process", path);
 }

@@ -62,12 +62,19 @@ void store_free(struct sim_store *st);
  * @name: file name stem, one per subsystem
  *
  * Records are appended with a checksum and replayed at open; a torn tail is dropped. Cells live
- * in a mapped file beside it. The files are locked against a second user.
+ * in a mapped file beside it, and so does each area, sparse: NAME.area-TYPE-KEY. The files are
+ * locked against a second user.
  * Return: 0, or a negative enum sim_err with a sentence in @msg.
  */
 int store_journal_open(const char *dir, const char *name, struct sim_journal_port *port,
 		       struct sim_msg *msg);
 void store_journal_close(struct sim_journal_port *port);
+
+/**
+ * store_anon_areas() - areas of a subsystem of which nothing survives: sparse anonymous memory
+ * Sets @port's area and area_free, nothing else; there is nothing to close.
+ */
+void store_anon_areas(struct sim_journal_port *port);
 
 /** store_clock() - CLOCK_MONOTONIC and CLOCK_REALTIME; @arm is left for the caller to set */
 void store_clock(struct sim_clock_port *port);

@@ -17,6 +17,7 @@ enum {
 	AER_ERROR = 0,
 	AER_SMART = 1,
 	AER_NOTICE = 2,
+	AER_IO_COMMAND_SET = 6,
 	AER_TYPES = 8,
 };
 
@@ -37,6 +38,9 @@ static const struct {
 	{ AER_SMART, 0x01, 0x02 },	    /* temperature threshold */
 	{ AER_SMART, 0x02, 0x01 },	    /* spare below threshold */
 	{ AER_NOTICE, 0x00, 1u << 8 },	    /* attached namespace attribute changed */
+	{ AER_NOTICE, 0x03, 1u << 11 },	    /* asymmetric namespace access change */
+	{ AER_IO_COMMAND_SET, 0x00, 0 },    /* reservation log page available; feature 82h masks */
+	{ AER_NOTICE, 0x05, 1u << 13 },	    /* LBA status information alert */
 };
 
 int sim_aer_init(struct sim_ctrl *c)
@@ -188,22 +192,6 @@ void sim_aer_clear(struct sim_ctrl *c, uint8_t lid, uint64_t mark)
 			a->masked &= ~(1u << type);
 	mtx_unlock(&a->lock);
 	aer_deliver(c);
-}
-
-struct sim_req *sim_aer_take(struct sim_ctrl *c, uint16_t cid)
-{
-	struct sim_aer *a = &c->aer;
-	struct sim_req *req = NULL;
-
-	mtx_lock(&a->lock);
-	for (unsigned int i = 0; i < a->nr_req; i++) {
-		if (a->req[i]->sqe.cid == cid) {
-			req = aer_remove(a, i);
-			break;
-		}
-	}
-	mtx_unlock(&a->lock);
-	return req;
 }
 
 static void aer_cancel(struct sim_req *req)

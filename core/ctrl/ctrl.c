@@ -100,6 +100,7 @@ void sim_ctrl_free(struct sim_ctrl *c)
 	sim_aer_reset(c);
 	sim_queues_free(c);
 	sim_smart_power_off(c);
+	sim_lbas_reset(c);
 	sim_feat_free(c);
 	sim_error_log_free(c);
 	sim_aer_free(c);

@@ -45,6 +45,7 @@
 #define SIM_SGL_OFFSET_INVALID SIM_SC(0, 0x16)
 #define SIM_ATOMIC_WRITE_UNIT SIM_SC(0, 0x14)
 #define SIM_HOST_ID_FORMAT SIM_SC(0, 0x18)
+#define SIM_PREEMPT_ABORT SIM_SC(0, 0x1b)
 #define SIM_NS_WRITE_PROTECTED SIM_SC(0, 0x20)
 #define SIM_LBA_RANGE SIM_SC(0, 0x80)
 #define SIM_CAP_EXCEEDED SIM_SC(0, 0x81)
@@ -76,6 +77,7 @@
 #define SIM_INVALID_PI SIM_SC(1, 0x81)
 #define SIM_NVM_READ_ONLY SIM_SC(1, 0x82)
 #define SIM_COPY_SIZE_LIMIT SIM_SC(1, 0x83)
+#define SIM_INVALID_CID SIM_SC(1, 0x84)
 #define SIM_INCOMPATIBLE_NS SIM_SC(1, 0x85)
 #define SIM_OVERLAPPING_RANGE SIM_SC(1, 0x87)
 #define SIM_WRITE_FAULT SIM_SC(2, 0x80)
@@ -85,6 +87,7 @@
 #define SIM_REF_TAG_ERROR SIM_SC(2, 0x84)
 #define SIM_COMPARE_FAILED SIM_SC(2, 0x85)
 #define SIM_UNWRITTEN_BLOCK SIM_SC(2, 0x87)
+#define SIM_STORAGE_TAG_ERROR SIM_SC(2, 0x88)
 #define SIM_ANA_ST_PERSISTENT_LOSS SIM_SC(3, 0x01)
 #define SIM_ANA_ST_INACCESSIBLE SIM_SC(3, 0x02)
 #define SIM_ANA_ST_TRANSITION SIM_SC(3, 0x03)
@@ -125,16 +128,19 @@ _Static_assert(sizeof(struct sim_cqe) == 16, "CQE is 16 bytes");
  * @result:    CQE dwords 0 and 1
  * @err_loc:   Parameter Error Location for the error log: byte | bit << 8; 0xffff none
  * @err_lba:   LBA for the error log
+ * @err_cs:    Command Specific Information for the error log
  * @next:      free list, or a list of pending requests
  * @cancel:    set by a handler that returns SIM_PENDING: give the command up now. It is called
  *             with the subsystem's writer side held and must not complete the request itself; the
- *             handler's side of things must not touch @req afterwards. NULL: it cannot be given
- *             up; sim_req_complete() is still called one day and then does nothing (a flush the
- *             store has begun), even if controller and queue are long gone.
+ *             handler's side of things must not touch @req afterwards. NULL: what the handler began
+ *             (a flush of the store) cannot be stopped. When the command is given up, @req stays
+ *             in use until sim_req_complete() is called one day and then does nothing more, even if
+ *             controller and queue are long gone.
  * @priv:      the pending handler's own
  * @state:     enum in queue.h, under @sq's lock
  * @status:    as it goes into the CQE
  * @cq_next:   completions waiting for room in their queue
+ * @unposted:  it was given up or waits in a full CQ: its CQE is still to be written
  */
 struct sim_req {
 	struct sim_ctrl *ctrl;
@@ -144,7 +150,7 @@ struct sim_req {
 	struct sim_sqe sqe;
 	uint64_t result;
 	uint16_t err_loc;
-	uint64_t err_lba;
+	uint64_t err_lba, err_cs;
 	bool pending;
 	struct sim_req *next, **pprev;
 	void (*cancel)(struct sim_req *req);
@@ -152,6 +158,7 @@ struct sim_req {
 	uint8_t state;
 	uint16_t status;
 	struct sim_req *cq_next;
+	bool unposted;
 };
 
 /* ---- the command table ------------------------------------------------------------------ */
@@ -168,6 +175,10 @@ enum sim_cmd_flags {
 	SIM_CMD_QUERY = 1 << 1, /* an error is an answer: neither DNR nor More (see dispatch.c) */
 	SIM_CMD_WRITE = 1 << 2, /* changes user data: refused on a read-only medium */
 	SIM_CMD_UNTIMED = 1 << 3, /* may stay pending for ever (Asynchronous Event Request) */
+	SIM_CMD_WP_DENIED = 1 << 4, /* refused on a write protected namespace: see sim_wp_check() */
+	SIM_CMD_FORMATTING = 1 << 5, /* goes on while its namespace is being formatted */
+	SIM_CMD_ANA = 1 << 6, /* goes on whatever the ANA state, or the handler looks at it */
+	SIM_CMD_NO_ABORT = 1 << 7, /* what it has begun goes on: it is not aborted */
 };
 
 /**
@@ -226,6 +237,8 @@ uint16_t sim_xfer(struct sim_req *req, enum sim_dma_dir dir, void *buf, size_t l
  * @iova, @ext_left: rest of the current extent
  * @seg, @seg_left:  list position behind what is in @list: address, entries to fetch
  * @list:      a piece of the PRP list or SGL segment; @pos of @n words used
+ * @sgl1:      the SGL's first descriptor
+ * @pel:       where the command has the pointer, for the error log
  */
 struct sim_iter {
 	struct sim_req *req;
@@ -235,6 +248,8 @@ struct sim_iter {
 	uint32_t budget; /* SGL descriptors a command may still use */
 	uint16_t n, pos;
 	bool sgl, last_seg;
+	uint16_t pel;
+	uint64_t sgl1[2];
 	uint64_t list[64];
 };
 
@@ -257,6 +272,9 @@ uint16_t sim_iter_start_md(struct sim_iter *it, struct sim_req *req, uint64_t le
  * Return: 0 or a status.
  */
 uint16_t sim_iter_move(struct sim_iter *it, enum sim_dma_dir dir, void *buf, size_t len);
+/** sim_iter_move2() - same for two walks (data, separate metadata), gathered together */
+uint16_t sim_iter_move2(struct sim_iter *a, void *abuf, size_t alen, struct sim_iter *b, void *bbuf,
+			size_t blen, enum sim_dma_dir dir);
 
 /** sim_mdts_ok() - whether @len bytes are within Maximum Data Transfer Size */
 bool sim_mdts_ok(const struct sim_ctrl *c, uint64_t len);
@@ -288,7 +306,10 @@ struct sim_cq {
  * @tail:    written by the doorbell, any thread
  * @head:    next entry to fetch; written by whoever holds @running
  * @running: whoever sets it fetches commands; others only move @tail
- * @cur:     request of whoever holds @running: a command that ends at once never takes @lock
+ * @cur, @second: requests of whoever holds @running: a command that ends at once never takes @lock;
+ *           the second one is for the second half of a fused operation
+ * @half_at: the tail, when the last entry before it is the first half of a fused operation: it
+ *           waits until the tail is another one
  * @lock:    guards what follows
  * @reqs:    @nr_reqs requests; those below @nr_used were used once, @free is a LIFO of them
  * @pending: requests whose handler returned SIM_PENDING
@@ -309,7 +330,8 @@ struct sim_sq {
 	_Atomic uint32_t tail;
 	_Atomic uint32_t head;
 	_Atomic int running;
-	struct sim_req *cur;
+	_Atomic uint32_t half_at;
+	struct sim_req *cur, *second;
 	mtx_t lock;
 	struct sim_req *reqs, *free, *pending;
 	uint32_t nr_reqs, nr_used, nr_completing, nr_out;
@@ -372,6 +394,8 @@ struct sim_feat {
 	uint64_t ts_base_ms, ts_set_ns;
 	uint8_t ts_origin;
 	uint8_t host_behavior[512];
+	uint16_t lsiri; /* LBA Status Information Report Interval, 100 ms */
+	uint8_t resv_mask[SIM_NN + 1]; /* feature 82h, by NSID */
 	uint32_t iocs_profile;
 };
 
@@ -410,7 +434,20 @@ struct sim_counters {
 	_Atomic uint64_t media_errors, error_entries;
 	_Atomic uint64_t warn_temp_min, crit_temp_min;
 	_Atomic uint64_t dirty; /* 1 from power-on (CC.EN = 1) to a completed shutdown */
-	_Atomic uint64_t rsvd[3];
+	_Atomic uint64_t lsgc; /* LBA Status Generation Counter; 16 bits are reported */
+	_Atomic uint64_t rsvd[2];
+};
+
+/**
+ * struct sim_lbas - LBA Status Information (NVM Command Set 1.1, section 5.2.1)
+ * @frozen: the log page as the host has begun to read it with Retain Asynchronous Event set
+ * @alert:  the log has grown since the last event
+ * @since:  when the report interval began
+ */
+struct sim_lbas {
+	uint8_t *frozen;
+	_Atomic bool alert;
+	_Atomic uint64_t since;
 };
 
 /** struct sim_caps - what the tables' rows make a controller capable of */
@@ -440,6 +477,7 @@ struct sim_ctrl {
 	_Atomic uint32_t irq_words; /* bit n: irq_pending[n] is not zero */
 	_Atomic uint64_t irq_pending[32]; /* vectors to deliver, by sim_irq_flush() */
 	_Atomic bool intx_dirty; /* the pin's level may have changed */
+	_Atomic bool kick; /* a queue that waited for a request has one again: ring.c */
 	_Atomic bool queue_fault; /* a queue could not be reached by DMA: CFS on the way out */
 	struct sim_shutdown *shutdown; /* reset.c */
 	_Atomic uint32_t io_running; /* I/O queues being run: Controller Busy Time */
@@ -448,6 +486,7 @@ struct sim_ctrl {
 	struct sim_feat feat;
 	struct sim_aer aer;
 	struct sim_err_log err;
+	struct sim_lbas lbas;
 	struct sim_counters *cnt;
 	struct sim_counters cnt_mem; /* when no journal cell backs them */
 	_Atomic uint64_t power_on_ns; /* clock when power-on time was last accounted */
@@ -457,13 +496,21 @@ struct sim_ctrl {
 	uint32_t attached[(SIM_NN + 32) / 32]; /* bit NSID */
 	uint32_t changed_ns[(SIM_NN + 32) / 32]; /* changed namespace list log */
 	uint8_t ana[SIM_NN + 1]; /* enum sim_ana_state by NSID; 0: optimized */
+	uint64_t ana_changes, ana_ns_changes[SIM_NN + 1]; /* changes since the reset, see ana.c */
 	uint8_t host_id[16]; /* feature 81h, little endian; 8 bytes of it unless EXHID */
 	bool host_id_extended;
+	struct sim_resv_log resv_log;
 };
 
 static inline bool sim_ns_attached(const struct sim_ctrl *c, uint32_t nsid)
 {
 	return nsid && nsid <= SIM_NN && (c->attached[nsid / 32] >> (nsid % 32) & 1);
+}
+
+/** sim_ana_ok() - whether the ANA state of namespace @nsid lets @c use it; a load */
+static inline bool sim_ana_ok(const struct sim_ctrl *c, uint32_t nsid)
+{
+	return c->ana[nsid] < SIM_ANA_INACCESSIBLE;
 }
 
 /** sim_ctrl_ns() - the attached namespace @nsid of @c, or NULL */
@@ -531,8 +578,6 @@ uint64_t sim_aer_mark(struct sim_ctrl *c);
 /** sim_aer_clear() - the log page @lid was read with RAE = 0
  * @mark: sim_aer_mark() before the page was filled: what happened later is not in it. */
 void sim_aer_clear(struct sim_ctrl *c, uint8_t lid, uint64_t mark);
-/** sim_aer_take() - take the outstanding request @cid out (for Abort), or NULL */
-struct sim_req *sim_aer_take(struct sim_ctrl *c, uint16_t cid);
 void sim_aer_reset(struct sim_ctrl *c); /* writer side held, before sim_queues_free() */
 
 /** sim_error_log_add() - record a failed command. @status without phase */
@@ -552,6 +597,16 @@ void sim_smart_fill(struct sim_ctrl *c, struct nvme_smart_log *s);
 void sim_smart_check(struct sim_ctrl *c);	/* temperature against thresholds: events */
 void sim_smart_power_off(struct sim_ctrl *c);	/* the function goes: power-on time to the cell */
 uint64_t sim_smart_run(struct sim_ctrl *c, uint64_t now); /* a timer, as sim_keep_alive_run() */
+
+/* ns/lbastatus.c */
+/** sim_lbas_arm() - the event was enabled, or the interval changed */
+void sim_lbas_arm(struct sim_ctrl *c);
+/** sim_lbas_run() - a timer. Return: the next deadline, UINT64_MAX for none. No lock held. */
+uint64_t sim_lbas_run(struct sim_ctrl *c, uint64_t now);
+/** sim_lbas_reset() - a Controller Level Reset, or the controller's end */
+void sim_lbas_reset(struct sim_ctrl *c);
+uint16_t sim_lbas_log(struct sim_req *req, uint8_t *page); /* log page 0Eh */
+void sim_lbas_read(struct sim_ctrl *c);
 
 /* keepalive.c: timers. Return the next deadline, UINT64_MAX for none */
 void sim_keep_alive_start(struct sim_ctrl *c);

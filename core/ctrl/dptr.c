@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dptr.c - data pointers: PRP entries, PRP lists, SGL descriptors and segments
- * (NVMe Base 2.1, 4.3).
+ * dptr.c - data and metadata pointers: PRP entries, PRP lists, SGL descriptors and segments
+ * (NVMe Base 2.1, 4.1.1, 4.3).
  *
  * A walk yields extents of host memory, as long as they can be: neighbours are merged. Every walk
  * ends: a PRP list yields at least a page per entry, and an SGL has a budget of descriptors.
@@ -10,7 +10,8 @@
 
 #include "tables.h"
 
-#define FLAGS_SGL 0xc0 /* PSDT is not 00b; dispatch.c lets 01b and 10b through */
+#define FLAGS_SGL 0xc0	  /* PSDT is not 00b; dispatch.c lets 01b and 10b through */
+#define PSDT_MPTR_SGL 0x80 /* 10b: MPTR is the address of an SGL segment, too */
 #define SGL_BYTES 16
 
 /* descriptor types, bits 7:4 of byte 15; the sub type, bits 3:0, is 0: an address */
@@ -20,6 +21,7 @@ enum {
 	SGL_LAST_SEGMENT = 0x30,
 };
 
+#define PEL_MPTR SIM_PEL(16, 0)
 #define PEL_PRP1 SIM_PEL(24, 0)
 #define PEL_PRP2 SIM_PEL(32, 0)
 #define GATHER 32
@@ -46,7 +48,7 @@ static uint16_t fetch(struct sim_iter *it)
 	it->pos = 0;
 	vec.len = it->n * sizeof(it->list[0]);
 	if (sim_dma(it->req->ctrl, SIM_DMA_READ, &vec, 1))
-		return bad(it->req, PEL_PRP1, SIM_DATA_TRANSFER_ERROR);
+		return bad(it->req, it->pel, SIM_DATA_TRANSFER_ERROR);
 	it->seg += vec.len;
 	it->seg_left -= it->n;
 	return SIM_OK;
@@ -141,7 +143,7 @@ static uint8_t desc_type(const uint64_t *d)
 static uint16_t sgl_enter(struct sim_iter *it, const uint64_t *d)
 {
 	if (!desc_len(d) || desc_len(d) % SGL_BYTES)
-		return bad(it->req, PEL_PRP1, SIM_SGL_INVALID_SEGMENT);
+		return bad(it->req, it->pel, SIM_SGL_INVALID_SEGMENT);
 	it->last_seg = desc_type(d) == SGL_LAST_SEGMENT;
 	it->seg = sim_le64(d[0]);
 	it->seg_left = desc_len(d) / sizeof(it->list[0]);
@@ -170,7 +172,7 @@ static uint16_t sgl_next(struct sim_iter *it, bool *end)
 				return status;
 		}
 		if (!it->budget--)
-			return bad(it->req, PEL_PRP1, SIM_SGL_INVALID_COUNT);
+			return bad(it->req, it->pel, SIM_SGL_INVALID_COUNT);
 		d = &it->list[it->pos];
 		it->pos += 2;
 		last = it->pos == it->n && !it->seg_left;
@@ -179,7 +181,7 @@ static uint16_t sgl_next(struct sim_iter *it, bool *end)
 		case SGL_DATA_BLOCK:
 			/* a segment that is not the last one ends with a way to the next */
 			if (last && !it->last_seg)
-				return bad(it->req, PEL_PRP1, SIM_SGL_INVALID_SEGMENT);
+				return bad(it->req, it->pel, SIM_SGL_INVALID_SEGMENT);
 			if (!desc_len(d))
 				continue;
 			it->iova = sim_le64(d[0]);
@@ -188,23 +190,23 @@ static uint16_t sgl_next(struct sim_iter *it, bool *end)
 		case SGL_SEGMENT:
 		case SGL_LAST_SEGMENT:
 			if (it->last_seg)
-				return bad(it->req, PEL_PRP1, SIM_SGL_INVALID_SEGMENT);
+				return bad(it->req, it->pel, SIM_SGL_INVALID_SEGMENT);
 			if (!last)
-				return bad(it->req, PEL_PRP1, SIM_SGL_INVALID_COUNT);
+				return bad(it->req, it->pel, SIM_SGL_INVALID_COUNT);
 			status = sgl_enter(it, d);
 			if (status)
 				return status;
 			continue;
 		default:
-			return bad(it->req, PEL_PRP1, SIM_SGL_INVALID_TYPE);
+			return bad(it->req, it->pel, SIM_SGL_INVALID_TYPE);
 		}
 	}
 }
 
-/* to the SGL's beginning: the descriptor in the command, taken for a last segment of one */
+/* to the SGL's beginning: its first descriptor, taken for a last segment of one */
 static uint16_t sgl_rewind(struct sim_iter *it, uint64_t len)
 {
-	const uint64_t d[2] = { sim_le64(it->req->sqe.dptr[0]), sim_le64(it->req->sqe.dptr[1]) };
+	const uint64_t *d = it->sgl1;
 
 	/* blocks of four bytes and a thousand idle descriptors are more than any host uses */
 	it->budget = (uint32_t)(len / 4 < 1u << 20 ? len / 4 : 1u << 20) + 1024;
@@ -222,8 +224,13 @@ static uint16_t sgl_rewind(struct sim_iter *it, uint64_t len)
 	case SGL_LAST_SEGMENT:
 		return sgl_enter(it, d);
 	default:
-		return bad(it->req, PEL_PRP1, SIM_SGL_INVALID_TYPE);
+		return bad(it->req, it->pel, SIM_SGL_INVALID_TYPE);
 	}
+}
+
+static uint16_t too_short(const struct sim_iter *it)
+{
+	return it->pel == PEL_MPTR ? SIM_SGL_INVALID_MD_LENGTH : SIM_SGL_INVALID_LENGTH;
 }
 
 /*
@@ -244,23 +251,61 @@ static uint16_t sgl_start(struct sim_iter *it, uint64_t len)
 	if (status)
 		return status;
 	if (total < len)
-		return bad(it->req, PEL_PRP1, SIM_SGL_INVALID_LENGTH);
+		return bad(it->req, it->pel, too_short(it));
 	it->left = len;
 	return sgl_rewind(it, len);
 }
 
 /* ---- both --------------------------------------------------------------------------------- */
 
-uint16_t sim_iter_start(struct sim_iter *it, struct sim_req *req, uint64_t len)
+static void init(struct sim_iter *it, struct sim_req *req, uint16_t pel, bool sgl)
 {
 	it->req = req;
 	it->left = it->ext_left = 0;
 	it->seg_left = 0;
 	it->n = it->pos = 0;
-	it->sgl = req->sqe.flags & FLAGS_SGL;
+	it->sgl = sgl;
+	it->pel = pel;
+}
+
+uint16_t sim_iter_start(struct sim_iter *it, struct sim_req *req, uint64_t len)
+{
+	init(it, req, PEL_PRP1, req->sqe.flags & FLAGS_SGL);
 	if (!len)
 		return SIM_OK;
-	return it->sgl ? sgl_start(it, len) : prp_start(it, len);
+	if (!it->sgl)
+		return prp_start(it, len);
+	it->sgl1[0] = sim_le64(req->sqe.dptr[0]);
+	it->sgl1[1] = sim_le64(req->sqe.dptr[1]);
+	return sgl_start(it, len);
+}
+
+/*
+ * Of the choices the specification leaves for an address that is not aligned, the error: the other
+ * one is to use memory the host did not name. An address of 0 is one like any other; whether there
+ * is memory, the port knows.
+ */
+uint16_t sim_iter_start_md(struct sim_iter *it, struct sim_req *req, uint64_t len)
+{
+	const uint8_t psdt = req->sqe.flags & FLAGS_SGL;
+	const uint64_t align = psdt == PSDT_MPTR_SGL ? 8 : psdt ? 1 : 4; /* SGLS bit 17: bytes */
+
+	init(it, req, PEL_MPTR, psdt == PSDT_MPTR_SGL);
+	if (!len)
+		return SIM_OK;
+	if (req->sqe.mptr & (align - 1))
+		return sim_bad_field(req, PEL_MPTR);
+	if (!it->sgl) {
+		it->iova = req->sqe.mptr;
+		it->ext_left = len;
+		return SIM_OK;
+	}
+	if (sim_dma(req->ctrl, SIM_DMA_READ,
+		    &(struct sim_dma_vec){ req->sqe.mptr, it->sgl1, sizeof(it->sgl1) }, 1))
+		return bad(req, PEL_MPTR, SIM_DATA_TRANSFER_ERROR);
+	it->sgl1[0] = sim_le64(it->sgl1[0]);
+	it->sgl1[1] = sim_le64(it->sgl1[1]);
+	return sgl_start(it, len);
 }
 
 static uint16_t next_extent(struct sim_iter *it)
@@ -275,22 +320,47 @@ static uint16_t next_extent(struct sim_iter *it)
 		return status;
 	/* the list was whole when the walk began; the host may have changed it since */
 	if (end)
-		return bad(it->req, PEL_PRP1, SIM_SGL_INVALID_LENGTH);
+		return bad(it->req, it->pel, too_short(it));
 	if (it->ext_left > it->left)
 		it->ext_left = it->left;
 	it->left -= it->ext_left;
 	return SIM_OK;
 }
 
-uint16_t sim_iter_move(struct sim_iter *it, enum sim_dma_dir dir, void *buf, size_t len)
-{
+/**
+ * struct moves - moves to come, gathered for one call of the port
+ * @first: how many of them are of the first of two walks, at whose place in the command @pel
+ */
+struct moves {
+	enum sim_dma_dir dir;
+	uint16_t pel;
+	unsigned int n, first;
 	struct sim_dma_vec vec[GATHER];
-	unsigned int n = 0;
+};
+
+/* @it: the walk of the last move */
+static uint16_t moves_run(struct sim_iter *it, struct moves *m)
+{
+	struct sim_ctrl *c = it->req->ctrl;
+	unsigned int n = m->n, first = m->first;
+
+	m->n = m->first = 0;
+	if (!n || !sim_dma(c, m->dir, m->vec, n))
+		return SIM_OK;
+	/* which of two pointers is the bad one? What the first one's moves can do, they do again. */
+	if (first && sim_dma(c, m->dir, m->vec, first))
+		return bad(it->req, m->pel, SIM_DATA_TRANSFER_ERROR);
+	return bad(it->req, it->pel, SIM_DATA_TRANSFER_ERROR);
+}
+
+static uint16_t moves_add(struct sim_iter *it, struct moves *m, void *buf, size_t len)
+{
 	uint8_t *p = buf;
 	uint16_t status;
 
 	assert(len <= it->ext_left + it->left);
 	while (len) {
+		struct sim_dma_vec *last = m->n > m->first ? &m->vec[m->n - 1] : NULL;
 		size_t part;
 
 		if (!it->ext_left) {
@@ -299,24 +369,50 @@ uint16_t sim_iter_move(struct sim_iter *it, enum sim_dma_dir dir, void *buf, siz
 				return status;
 		}
 		part = len < it->ext_left ? len : (size_t)it->ext_left;
-		if (n && vec[n - 1].iova + vec[n - 1].len == it->iova) {
-			vec[n - 1].len += part;
+		if (last && last->iova + last->len == it->iova) {
+			last->len += part;
 		} else {
-			if (n == GATHER) {
-				if (sim_dma(it->req->ctrl, dir, vec, n))
-					return bad(it->req, PEL_PRP1, SIM_DATA_TRANSFER_ERROR);
-				n = 0;
+			if (m->n == GATHER) {
+				status = moves_run(it, m);
+				if (status)
+					return status;
 			}
-			vec[n++] = (struct sim_dma_vec){ it->iova, p, part };
+			m->vec[m->n++] = (struct sim_dma_vec){ it->iova, p, part };
 		}
 		p += part;
 		len -= part;
 		it->iova += part;
 		it->ext_left -= part;
 	}
-	if (n && sim_dma(it->req->ctrl, dir, vec, n))
-		return bad(it->req, PEL_PRP1, SIM_DATA_TRANSFER_ERROR);
 	return SIM_OK;
+}
+
+uint16_t sim_iter_move(struct sim_iter *it, enum sim_dma_dir dir, void *buf, size_t len)
+{
+	struct moves m;
+	uint16_t status;
+
+	m.dir = dir;
+	m.n = m.first = 0;
+	status = moves_add(it, &m, buf, len);
+	return status ? status : moves_run(it, &m);
+}
+
+uint16_t sim_iter_move2(struct sim_iter *a, void *abuf, size_t alen, struct sim_iter *b, void *bbuf,
+			size_t blen, enum sim_dma_dir dir)
+{
+	struct moves m;
+	uint16_t status;
+
+	m.dir = dir;
+	m.n = m.first = 0;
+	status = moves_add(a, &m, abuf, alen);
+	if (status)
+		return status;
+	m.first = m.n;
+	m.pel = a->pel;
+	status = moves_add(b, &m, bbuf, blen);
+	return status ? status : moves_run(b, &m);
 }
 
 uint16_t sim_xfer(struct sim_req *req, enum sim_dma_dir dir, void *buf, size_t len)

@@ -46,6 +46,7 @@ void sim_error_log_add(struct sim_req *req, uint16_t status)
 		.parm_error_location = sim_le16(req->err_loc),
 		.lba = sim_le64(req->err_lba),
 		.nsid = sim_le32(req->sqe.nsid),
+		.cs = sim_le64(req->err_cs),
 	};
 
 	/* CSI stays 0: the NVM Command Set, and of an admin command, no other one either */

@@ -49,6 +49,7 @@ void sim_feat_reset(struct sim_ctrl *c)
 	memset(iv_cd, 0, c->p.msix_qsize * sizeof(*iv_cd));
 	iv_cd[0] = true; /* the Admin Completion Queue's: never coalesced */
 	c->smart_warned = 0;
+	sim_lbas_reset(c);
 	sim_keep_alive_start(c); /* off */
 
 	for (uint32_t nsid = 1; nsid <= SIM_NN; nsid++) {
@@ -77,23 +78,28 @@ static const struct sim_feature *feature_row(uint8_t fid)
 /*
  * The namespace a namespace's feature is asked of. Invalid NSIDs are an invalid namespace, inactive
  * ones an invalid field (section 3.2.1). @all: FFFFFFFFh stands for every attached one, *@ns is
- * NULL then.
+ * NULL then: this is for Set Features.
  */
-static uint16_t feature_ns(struct sim_req *req, bool all, struct sim_ns **ns)
+static uint16_t feature_ns(struct sim_req *req, const struct sim_feature *row, bool all,
+			   struct sim_ns **ns)
 {
 	uint32_t nsid = req->sqe.nsid;
 
 	*ns = NULL;
 	if (nsid == SIM_NSID_ALL && all)
-		return SIM_OK;
+		return sim_ana_feature(req, row, NULL, all);
 	req->err_loc = SIM_PEL_NSID;
+	/* sections 5.1.25.1.29, 5.1.25.1.30: other than of the features that say nothing of it */
+	if (nsid == SIM_NSID_ALL &&
+	    (row->fid == NVME_FEAT_FID_RESV_MASK || row->fid == NVME_FEAT_FID_RESV_PERSIST))
+		return SIM_INVALID_FIELD;
 	if (!nsid || nsid > SIM_NN)
 		return SIM_INVALID_NS;
 	*ns = sim_ctrl_ns(req->ctrl, nsid);
 	if (!*ns)
 		return SIM_INVALID_FIELD;
 	req->err_loc = 0xffff;
-	return SIM_OK;
+	return sim_ana_feature(req, row, *ns, all);
 }
 
 /**
@@ -123,7 +129,7 @@ uint16_t sim_get_features(struct sim_req *req)
 		return SIM_OK;
 	}
 	if (row->scope == SIM_SCOPE_NS) {
-		status = feature_ns(req, false, &ns);
+		status = feature_ns(req, row, false, &ns);
 		if (status)
 			return status;
 	}
@@ -158,7 +164,7 @@ uint16_t sim_set_features(struct sim_req *req)
 		return SIM_FID_NOT_SAVEABLE;
 	}
 	if (row->scope == SIM_SCOPE_NS) {
-		status = feature_ns(req, true, &ns);
+		status = feature_ns(req, row, true, &ns);
 		if (status)
 			return status;
 	} else if (req->sqe.nsid && req->sqe.nsid != SIM_NSID_ALL) {

@@ -21,6 +21,8 @@ void sim_feat_defaults(const struct sim_ctrl *c, struct sim_feat *f)
 		.nr_sq = (uint16_t)(c->p.max_ioqpairs - 1),
 		.nr_cq = (uint16_t)(c->p.max_ioqpairs - 1),
 		.ts_set_ns = sim_now(c),
+		.lsiri = SIM_LSIPI,
+		.write_atomicity = c->p.atomic_dn,
 	};
 }
 
@@ -280,7 +282,7 @@ static uint16_t set_atomicity(struct sim_req *req, struct sim_ns *ns, const uint
  * 0Bh Asynchronous Event Configuration (figure 391): the SMART warnings, and of the notices those
  * Identify Controller's OAES reports. A warning that is already there is reported when enabled.
  */
-#define AEC_SUPPORTED (0x3fu | NVME_CTRL_OAES_NA)
+#define AEC_SMART 0x3fu
 
 static uint16_t get_async_event(struct sim_req *req, const struct sim_ns *ns,
 				const struct sim_feat *f, uint8_t *data)
@@ -291,7 +293,7 @@ static uint16_t get_async_event(struct sim_req *req, const struct sim_ns *ns,
 
 static uint16_t set_async_event(struct sim_req *req, struct sim_ns *ns, const uint8_t *data)
 {
-	uint32_t bad = VALUE(req) & ~AEC_SUPPORTED;
+	uint32_t bad = VALUE(req) & ~(AEC_SMART | sim_oaes(req->ctrl));
 
 	if (bad) {
 		unsigned int bit = 0;
@@ -302,6 +304,7 @@ static uint16_t set_async_event(struct sim_req *req, struct sim_ns *ns, const ui
 	}
 	req->ctrl->feat.async_event = VALUE(req);
 	sim_smart_check(req->ctrl);
+	sim_lbas_arm(req->ctrl);
 	return SIM_OK;
 }
 
@@ -372,7 +375,8 @@ static uint16_t set_kato(struct sim_req *req, struct sim_ns *ns, const uint8_t *
 
 /*
  * 16h Host Behavior Support (figure 407). Advanced Command Retry may always be enabled: the retry
- * delays are 0, so that no completion asks for one. All else needs what is not supported.
+ * delays are 0, so that no completion asks for one. CDFE enables the Copy Descriptor Formats 2h and
+ * 3h. All else needs what is not supported.
  */
 static uint16_t get_host_behavior(struct sim_req *req, const struct sim_ns *ns,
 				  const struct sim_feat *f, uint8_t *data)
@@ -383,12 +387,15 @@ static uint16_t get_host_behavior(struct sim_req *req, const struct sim_ns *ns,
 
 static uint16_t set_host_behavior(struct sim_req *req, struct sim_ns *ns, const uint8_t *data)
 {
-	enum { ACRE = 0, ETDAS = 1, LBAFEE = 2, HDISNS = 3, CDFE = 4 };
+	enum { ACRE = 0, ETDAS = 1, LBAFEE = SIM_HBS_LBAFEE, HDISNS = 3 };
+	enum { CDFE = 0x0c }; /* 0h and 1h are always enabled */
 
-	if (data[ACRE] > 1 || data[ETDAS] || data[LBAFEE] || data[HDISNS] || data[CDFE] ||
-	    data[CDFE + 1])
+	if (data[ACRE] > 1 || data[ETDAS] || data[LBAFEE] > 1 || data[HDISNS] ||
+	    data[SIM_HBS_CDFE] & ~CDFE || data[SIM_HBS_CDFE + 1])
 		return SIM_INVALID_FIELD;
 	req->ctrl->feat.host_behavior[ACRE] = data[ACRE];
+	req->ctrl->feat.host_behavior[LBAFEE] = data[LBAFEE];
+	req->ctrl->feat.host_behavior[SIM_HBS_CDFE] = data[SIM_HBS_CDFE];
 	return SIM_OK;
 }
 
@@ -431,9 +438,20 @@ const struct sim_feature sim_feature_rows[] = {
 	{ 0x0e, true, SIM_SCOPE_CTRL, 0, NVME_CTRL_ONCS_TIMESTAMP, 8, "Timestamp", get_timestamp,
 	  set_timestamp },
 	{ 0x0f, true, SIM_SCOPE_CTRL, 0, 0, 0, "Keep Alive Timer", get_kato, set_kato },
+	{ 0x15, true, SIM_SCOPE_CTRL, 0, 0, 0, "LBA Status Information Attributes",
+	  sim_lbas_get_feature, sim_lbas_set_feature },
 	{ 0x16, true, SIM_SCOPE_CTRL, 0, 0, 512, "Host Behavior Support", get_host_behavior,
 	  set_host_behavior },
 	{ 0x19, true, SIM_SCOPE_CTRL, 0, 0, 0, "I/O Command Set Profile", get_profile,
 	  set_profile },
+	/* EXHID chooses between two data structures: moved by the functions */
+	{ 0x81, true, SIM_SCOPE_CTRL, 0, 0, 0, "Host Identifier", sim_get_host_id,
+	  sim_set_host_id },
+	{ 0x82, true, SIM_SCOPE_NS, 0, 0, 0, "Reservation Notification Mask", sim_get_resv_mask,
+	  sim_set_resv_mask },
+	{ 0x83, true, SIM_SCOPE_NS, 0, 0, 0, "Reservation Persistence", sim_get_resv_persist,
+	  sim_set_resv_persist },
+	{ 0x84, true, SIM_SCOPE_NS, 0, 0, 0, "Namespace Write Protection Config", sim_get_wp,
+	  sim_set_wp },
 };
 const unsigned int sim_nr_feature_rows = sizeof(sim_feature_rows) / sizeof(sim_feature_rows[0]);

@@ -13,7 +13,17 @@
 
 static uint16_t id_ns(struct sim_req *req, struct sim_ns *ns, uint8_t *page)
 {
-	sim_ns_fill_id(ns, (struct nvme_id_ns *)page);
+	struct nvme_id_ns *id = (struct nvme_id_ns *)page;
+
+	if (!ns) {
+		sim_ns_fill_common(id, NULL);
+		return SIM_OK;
+	}
+	sim_ns_fill_id(ns, id);
+	if (sim_ana_hides_capacity(req->ctrl, ns)) {
+		id->nuse = 0;
+		memset(id->nvmcap, 0, sizeof(id->nvmcap));
+	}
 	return SIM_OK;
 }
 
@@ -25,7 +35,10 @@ static uint16_t id_ns_descs(struct sim_req *req, struct sim_ns *ns, uint8_t *pag
 
 static uint16_t id_ns_nvm(struct sim_req *req, struct sim_ns *ns, uint8_t *page)
 {
-	sim_ns_fill_nvm(ns, (struct nvme_nvm_id_ns *)page);
+	if (ns)
+		sim_ns_fill_nvm(ns, (struct nvme_nvm_id_ns *)page);
+	else
+		sim_ns_fill_common(NULL, (struct nvme_nvm_id_ns *)page);
 	return SIM_OK;
 }
 
@@ -96,6 +109,44 @@ static uint16_t id_ctrl_list(struct sim_req *req, struct sim_ns *ns, uint8_t *pa
 }
 
 /*
+ * CNS 09h and 0Ah: the same two for a User Data Format Index (CDW11 bits 15:0), of the formats that
+ * every namespace offers. These have their capabilities in common.
+ */
+static uint16_t check_format_index(struct sim_req *req)
+{
+	struct sim_lbaf lbafs[SIM_LBAF_MAX];
+	uint16_t index = (uint16_t)req->sqe.cdw11;
+
+	return index < sim_ns_formats(lbafs, NULL) ? SIM_OK :
+						     sim_bad_field(req, SIM_PEL_CDW(11, 0));
+}
+
+static uint16_t id_format(struct sim_req *req, struct sim_ns *ns, uint8_t *page)
+{
+	sim_ns_fill_common((struct nvme_id_ns *)page, NULL);
+	return check_format_index(req);
+}
+
+static uint16_t id_format_nvm(struct sim_req *req, struct sim_ns *ns, uint8_t *page)
+{
+	sim_ns_fill_common(NULL, (struct nvme_nvm_id_ns *)page);
+	return check_format_index(req);
+}
+
+/*
+ * Namespace Granularity List (NVM Command Set 1.1, section 4.1.5.8): one descriptor for all
+ * formats, of the units NVMCAP is in. The number of descriptors is 0's based.
+ */
+static uint16_t id_granularity(struct sim_req *req, struct sim_ns *ns, uint8_t *page)
+{
+	struct nvme_id_ns_granularity_list *list = (struct nvme_id_ns_granularity_list *)page;
+
+	list->entry[0].nszegran = sim_le64(SIM_NS_GRANULARITY);
+	list->entry[0].ncapgran = sim_le64(SIM_NS_GRANULARITY);
+	return SIM_OK;
+}
+
+/*
  * I/O Command Set data structure (CNS 1Ch): one combination, index 0, which is the NVM Command
  * Set alone. CNTID FFFFh is the controller that processes the command.
  */
@@ -111,22 +162,29 @@ static uint16_t id_command_sets(struct sim_req *req, struct sim_ns *ns, uint8_t 
 }
 
 const struct sim_identify sim_identify_rows[] = {
-	{ 0x00, false, SIM_CNS_ACTIVE, "Identify Namespace", id_ns },
+	{ 0x00, false, SIM_CNS_ACTIVE_OR_COMMON, "Identify Namespace", id_ns },
 	{ 0x01, false, SIM_CNS_UNUSED, "Identify Controller", sim_identify_ctrl },
 	{ 0x02, false, SIM_CNS_START, "Active Namespace ID list", id_active_list },
 	{ 0x03, false, SIM_CNS_ACTIVE_ONLY, "Namespace Identification Descriptor list",
 	  id_ns_descs },
-	{ 0x05, true, SIM_CNS_ACTIVE, "I/O Command Set specific Identify Namespace", id_ns_nvm },
+	{ 0x05, true, SIM_CNS_ACTIVE_OR_COMMON, "I/O Command Set specific Identify Namespace",
+	  id_ns_nvm },
 	{ 0x06, true, SIM_CNS_UNUSED, "I/O Command Set specific Identify Controller",
 	  sim_identify_ctrl_nvm },
 	{ 0x07, true, SIM_CNS_START, "I/O Command Set specific Active Namespace ID list",
 	  id_active_list_csi },
 	{ 0x08, false, SIM_CNS_ACTIVE, "I/O Command Set Independent Identify Namespace",
 	  id_ns_independent },
+	{ 0x09, false, SIM_CNS_UNUSED, "Identify Namespace for a User Data Format index",
+	  id_format },
+	{ 0x0a, true, SIM_CNS_UNUSED,
+	  "I/O Command Set specific Identify Namespace for a User Data Format index",
+	  id_format_nvm },
 	{ 0x10, false, SIM_CNS_START, "Allocated Namespace ID list", id_allocated_list },
 	{ 0x11, false, SIM_CNS_ALLOCATED, "Identify Namespace for an allocated NSID", id_ns },
 	{ 0x12, false, SIM_CNS_ALLOCATED_ONLY, "Namespace Attached Controller list", id_ctrl_list },
 	{ 0x13, false, SIM_CNS_UNUSED, "Controller list", id_ctrl_list },
+	{ 0x16, false, SIM_CNS_UNUSED, "Namespace Granularity List", id_granularity },
 	{ 0x1a, true, SIM_CNS_START, "I/O Command Set specific Allocated Namespace ID list",
 	  id_allocated_list_csi },
 	{ 0x1b, true, SIM_CNS_ALLOCATED,
@@ -164,13 +222,15 @@ static uint16_t identify_nsid(struct sim_req *req, const struct sim_identify *ro
 		}
 		/* fall through */
 	default:
+		if (row->nsid == SIM_CNS_ACTIVE_OR_COMMON && nsid == SIM_NSID_ALL)
+			break;
 		if (!nsid || nsid > SIM_NN) {
 			status = SIM_INVALID_NS;
 			break;
 		}
-		*ns = row->nsid == SIM_CNS_ACTIVE || row->nsid == SIM_CNS_ACTIVE_ONLY ?
-			      sim_ctrl_ns(req->ctrl, nsid) :
-			      req->ctrl->subsys->ns[nsid];
+		*ns = row->nsid == SIM_CNS_ALLOCATED || row->nsid == SIM_CNS_ALLOCATED_ONLY ?
+			      req->ctrl->subsys->ns[nsid] :
+			      sim_ctrl_ns(req->ctrl, nsid);
 		if (!*ns &&
 		    (row->nsid == SIM_CNS_ACTIVE_ONLY || row->nsid == SIM_CNS_ALLOCATED_ONLY))
 			status = SIM_INVALID_FIELD;
@@ -180,8 +240,11 @@ static uint16_t identify_nsid(struct sim_req *req, const struct sim_identify *ro
 	return status;
 }
 
-static bool identify_takes_ns(const struct sim_identify *row)
+/* whether zeroes are the whole answer where there is no namespace */
+static bool identify_takes_ns(const struct sim_req *req, const struct sim_identify *row)
 {
+	if (row->nsid == SIM_CNS_ACTIVE_OR_COMMON)
+		return req->sqe.nsid != SIM_NSID_ALL;
 	return row->nsid != SIM_CNS_UNUSED && row->nsid != SIM_CNS_START;
 }
 
@@ -211,7 +274,7 @@ uint16_t sim_identify(struct sim_req *req)
 		return status;
 
 	memset(page, 0, sizeof(page));
-	if (ns || !identify_takes_ns(row)) {
+	if (ns || !identify_takes_ns(req, row)) {
 		status = row->fill(req, ns, page);
 		if (status)
 			return status;

@@ -10,6 +10,9 @@
 #include "../pci/pci.h"
 #include "tables.h"
 
+#define CTRATT_ELBAS (1u << 15) /* extended LBA formats */
+#define CTRATT_MEM (1u << 16)   /* MDTS and size limits exclude metadata */
+
 /* ASCII fields are left justified and padded with spaces (section 1.4.2) */
 static void put_ascii(char *field, size_t size, const char *text)
 {
@@ -42,6 +45,28 @@ void sim_caps_derive(struct sim_caps *caps)
 		caps->lpa |= sim_log_rows[i].lpa;
 }
 
+uint32_t sim_oaes(const struct sim_ctrl *c)
+{
+	return NVME_CTRL_OAES_NA | NVME_CTRL_OAES_LBAS |
+	       (c->subsys->multi ? NVME_CTRL_OAES_ANA : 0);
+}
+
+/*
+ * Every state can be reported; each namespace is a group of its own, for ever, and which one is not
+ * for the host to choose. MNAN is what NN is: with ANA it must not be 0.
+ */
+static void identify_ana(struct nvme_id_ctrl *id)
+{
+	id->cmic |= NVME_CTRL_CMIC_MULTI_ANA_REPORTING;
+	id->anatt = SIM_ANATT;
+	id->anacap = NVME_CTRL_ANACAP_OPT | NVME_CTRL_ANACAP_NON_OPT |
+		     NVME_CTRL_ANACAP_INACCESSIBLE | NVME_CTRL_ANACAP_PERSISTENT_LOSS |
+		     NVME_CTRL_ANACAP_CHANGE | NVME_CTRL_ANACAP_GRPID_NO_CHG;
+	id->anagrpmax = sim_le32(SIM_NN);
+	id->nanagrpid = sim_le32(SIM_NN);
+	id->mnan = sim_le32(SIM_NN);
+}
+
 /**
  * sim_identify_ctrl() - CNS 01h, Identify Controller data structure
  * Return: 0.
@@ -52,8 +77,8 @@ uint16_t sim_identify_ctrl(struct sim_req *req, struct sim_ns *ns, uint8_t *page
 	static const uint8_t oui_intel[3] = { 0xb3, 0x02, 0x00 }; /* 00-02-B3 */
 	const struct sim_ctrl *c = req->ctrl;
 	struct nvme_id_ctrl *id = (struct nvme_id_ctrl *)page;
-	/* all capacity there is, is allocated to namespaces: UNVMCAP is 0 */
 	uint64_t capacity = sim_le64(c->subsys->capacity);
+	uint64_t unallocated = sim_le64(sim_unallocated(c->subsys));
 
 	id->vid = sim_le16(cfg16(c->fn, 0x00));
 	id->ssvid = sim_le16(cfg16(c->fn, 0x2c));
@@ -62,14 +87,18 @@ uint16_t sim_identify_ctrl(struct sim_req *req, struct sim_ns *ns, uint8_t *page
 	put_ascii(id->fr, sizeof(id->fr), c->p.firmware_version);
 	id->rab = 6;
 	memcpy(id->ieee, c->p.use_intel_id ? oui_intel : oui_qemu, sizeof(id->ieee));
-	id->cmic = c->subsys->nr_ctrls > 1 ? NVME_CTRL_CMIC_MULTI_CTRL : 0;
+	id->cmic = c->subsys->nr_ctrls > 1 || c->subsys->multi ? NVME_CTRL_CMIC_MULTI_CTRL : 0;
+	if (c->subsys->multi)
+		identify_ana(id);
 	id->mdts = c->p.mdts;
 	id->cntlid = sim_le16(c->cntlid);
 	id->ver = sim_le32(SIM_VS_2_1);
 	/* what a host may have to wait for is a flush at shutdown; the rest takes microseconds */
 	id->rtd3r = sim_le32(100000);
 	id->rtd3e = sim_le32(5000000);
-	id->oaes = sim_le32(NVME_CTRL_OAES_NA);
+	id->oaes = sim_le32(sim_oaes(c));
+	id->ctratt = sim_le32(NVME_CTRL_CTRATT_128_ID | NVME_CTRL_CTRATT_NAMESPACE_GRANULARITY |
+			      CTRATT_ELBAS | (c->p.ctratt_mem ? CTRATT_MEM : 0));
 	id->cntrltype = NVME_CTRL_CNTRLTYPE_IO;
 	id->oacs = sim_le16(c->caps.oacs);
 	id->acl = SIM_ACL;
@@ -81,15 +110,26 @@ uint16_t sim_identify_ctrl(struct sim_req *req, struct sim_ns *ns, uint8_t *page
 	id->wctemp = sim_le16(SIM_WCTEMP);
 	id->cctemp = sim_le16(SIM_CCTEMP);
 	memcpy(id->tnvmcap, &capacity, sizeof(capacity));
+	memcpy(id->unvmcap, &unallocated, sizeof(unallocated));
 	id->kas = sim_le16(SIM_KAS);
 	id->sqes = 0x66;
 	id->cqes = 0x44;
 	id->nn = sim_le32(SIM_NN);
 	id->oncs = sim_le16(c->caps.oncs);
+	id->fuses = sim_le16(sim_fuses());
+	id->nwpc = SIM_NWPC;
+	id->fna = SIM_FNA;
+	id->awun = sim_le16(c->p.awun);
+	id->awupf = sim_le16(c->p.awupf);
+	id->acwu = sim_le16(0xffff); /* a fused operation has its blocks alone, however many */
+	id->ocfs = sim_le16(sim_copy_formats());
 	/* a volatile write cache, whether enabled or not; Flush takes NSID FFFFFFFFh */
 	id->vwc = NVME_CTRL_VWC_PRESENT | NVME_CTRL_VWC_FLUSH;
-	/* supported, no alignment or granularity needed; they may be longer than the command */
-	id->sgls = sim_le32(1 | 1 << 18);
+	/*
+	 * supported, no alignment or granularity needed; they may be longer than the command, and
+	 * MPTR may be the address of bytes (17) or of an SGL descriptor (19)
+	 */
+	id->sgls = sim_le32(1 | 1 << 17 | 1 << 18 | 1 << 19);
 	memcpy(id->subnqn, c->subsys->nqn, strlen(c->subsys->nqn));
 	id->psd[0].mp = sim_le16(0x9c4); /* centiwatts */
 	id->psd[0].enlat = sim_le32(16);
@@ -105,6 +145,7 @@ uint16_t sim_identify_ctrl_nvm(struct sim_req *req, struct sim_ns *ns, uint8_t *
 {
 	struct nvme_id_ctrl_nvm *id = (struct nvme_id_ctrl_nvm *)page;
 	uint32_t ver = sim_le32(SIM_NVM_VER_1_1);
+	uint16_t aocs = sim_le16(SIM_AOCS_RALBAS);
 
 	if (sim_nvm_cmds[nvme_cmd_verify].handler)
 		id->vsl = req->ctrl->p.vsl;
@@ -112,6 +153,7 @@ uint16_t sim_identify_ctrl_nvm(struct sim_req *req, struct sim_ns *ns, uint8_t *
 	id->dmrl = SIM_DMRL;
 	id->dmrsl = sim_le32(SIM_DMRSL);
 	id->dmsl = sim_le64(SIM_DMSL);
+	memcpy(page + SIM_ID_CTRL_NVM_AOCS, &aocs, sizeof(aocs));
 	memcpy(page + SIM_ID_CTRL_NVM_VER, &ver, sizeof(ver));
 	return SIM_OK;
 }

@@ -9,13 +9,19 @@
 
 #define LOG_CSI(req) ((uint8_t)((req)->sqe.cdw14 >> 24))
 
+static bool log_present(const struct sim_ctrl *c, const struct sim_log *row)
+{
+	return !row->multi || c->subsys->multi;
+}
+
 /* 00h Supported Log Pages (figures 203, 204): LSUPP; the Index Offset is supported by none */
 static uint16_t log_supported(struct sim_req *req, uint8_t *page)
 {
 	struct nvme_supported_log_pages *log = (struct nvme_supported_log_pages *)page;
 
 	for (unsigned int i = 0; i < sim_nr_log_rows; i++)
-		log->lid_support[sim_log_rows[i].lid] = sim_le32(1);
+		if (log_present(req->ctrl, &sim_log_rows[i]))
+			log->lid_support[sim_log_rows[i].lid] = sim_le32(1);
 	return SIM_OK;
 }
 
@@ -52,7 +58,7 @@ static uint16_t log_changed_ns(struct sim_req *req, uint8_t *page)
 	unsigned int n = 0;
 
 	for (uint32_t nsid = 1; nsid <= SIM_NN; nsid++)
-		if (req->ctrl->changed_ns[nsid / 32] >> (nsid % 32) & 1)
+		if (sim_bit(req->ctrl->changed_ns, nsid))
 			log->ns[n++] = sim_le32(nsid);
 	return SIM_OK;
 }
@@ -121,17 +127,26 @@ static uint16_t log_mi(struct sim_req *req, uint8_t *page)
 	return SIM_OK;
 }
 
-/* LID, LPA, bytes, name, fill, read */
+/* every namespace in a group of its own */
+#define LOG_ANA                                                                                \
+	(sizeof(struct nvme_ana_log) + SIM_NN * (sizeof(struct nvme_ana_group_desc) + 4))
+
+/* LID, LPA, bytes, name, fill, read, taken, multi */
 const struct sim_log sim_log_rows[] = {
-	{ 0x00, NVME_CTRL_LPA_LI0_LI5_LI12_LI13, 1024, "Supported Log Pages", log_supported, NULL },
-	{ 0x01, 0, (SIM_ELPE + 1) * 64, "Error Information", log_error, NULL },
-	{ 0x02, 0, 512, "SMART / Health Information", log_smart, NULL },
-	{ 0x03, 0, 512, "Firmware Slot Information", log_firmware, NULL },
-	{ 0x04, 0, 4096, "Changed Attached Namespace List", log_changed_ns, changed_ns_read },
+	{ 0x00, NVME_CTRL_LPA_LI0_LI5_LI12_LI13, 1024, "Supported Log Pages", log_supported, NULL,
+	  NULL, false },
+	{ 0x01, 0, (SIM_ELPE + 1) * 64, "Error Information", log_error, NULL, NULL, false },
+	{ 0x02, 0, 512, "SMART / Health Information", log_smart, NULL, NULL, false },
+	{ 0x03, 0, 512, "Firmware Slot Information", log_firmware, NULL, NULL, false },
+	{ 0x04, 0, 4096, "Changed Attached Namespace List", log_changed_ns, changed_ns_read,
+	  NULL, false },
 	{ 0x05, NVME_CTRL_LPA_CMD_EFFECTS, 4096, "Commands Supported and Effects", log_effects,
-	  NULL },
-	{ 0x12, 0, 1024, "Feature Identifiers Supported and Effects", log_features, NULL },
-	{ 0x13, 0, 4096, "NVMe-MI Commands Supported and Effects", log_mi, NULL },
+	  NULL, NULL, false },
+	{ 0x0c, 0, LOG_ANA, "Asymmetric Namespace Access", sim_ana_log, NULL, NULL, true },
+	{ 0x0e, 0, SIM_LOG_MAX, "LBA Status Information", sim_lbas_log, sim_lbas_read, NULL, false },
+	{ 0x12, 0, 1024, "Feature Identifiers Supported and Effects", log_features, NULL, NULL, false },
+	{ 0x13, 0, 4096, "NVMe-MI Commands Supported and Effects", log_mi, NULL, NULL, false },
+	{ 0x80, 0, 64, "Reservation Notification", sim_resv_log_fill, NULL, sim_resv_log_taken, false },
 };
 const unsigned int sim_nr_log_rows = sizeof(sim_log_rows) / sizeof(sim_log_rows[0]);
 
@@ -178,7 +193,7 @@ uint16_t sim_get_log_page(struct sim_req *req)
 	uint64_t mark;
 
 	for (unsigned int i = 0; i < sim_nr_log_rows && !row; i++)
-		if (sim_log_rows[i].lid == lid)
+		if (sim_log_rows[i].lid == lid && log_present(req->ctrl, &sim_log_rows[i]))
 			row = &sim_log_rows[i];
 	if (!row) {
 		req->err_loc = SIM_PEL_CDW(10, 0);
@@ -199,8 +214,12 @@ uint16_t sim_get_log_page(struct sim_req *req)
 	if (status)
 		return status;
 	status = log_transfer(req, row, page, off, len);
-	if (status || rae)
+	if (status)
 		return status;
+	if (row->taken)
+		row->taken(req->ctrl);
+	if (rae)
+		return SIM_OK;
 
 	if (row->read)
 		row->read(req->ctrl);

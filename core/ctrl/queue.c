@@ -73,6 +73,7 @@ static struct sim_sq *sq_new(struct sim_ctrl *c, uint16_t qid, struct sim_cq *cq
 	sq->gen = ++c->queue_gen;
 	sq->iova = iova;
 	sq->entries = queue_map(c, iova, (size_t)size << SQE_LOG2);
+	atomic_init(&sq->half_at, UINT32_MAX);
 	cq->nr_sqs++;
 	c->sq[qid] = sq;
 	return sq;
@@ -91,45 +92,31 @@ void sim_sq_destroy(struct sim_sq *sq)
 	free(sq);
 }
 
+static bool match_all(const struct sim_req *req, const void *arg)
+{
+	(void)req;
+	(void)arg;
+	return true;
+}
+
 /*
  * Takes the queue away from its controller and gives up every pending request: silently (reset), or
  * with @status (Delete I/O Submission Queue). The memory stays for as long as requests need it.
  */
 static void sq_kill(struct sim_sq *sq, uint16_t status)
 {
-	struct sim_req *req;
 	bool gone;
 
 	sq->ctrl->sq[sq->qid] = NULL;
 	sq->cq->nr_sqs--;
 
 	for (;;) {
+		sim_sq_give_up(sq, match_all, NULL, status);
 		mtx_lock(&sq->lock);
-		req = sq->pending;
-		if (!req && !sq->nr_completing)
+		if (!sq->pending && !sq->nr_completing)
 			break;
 		mtx_unlock(&sq->lock);
-		if (!req) {
-			thrd_yield(); /* another thread is about to be done */
-			continue;
-		}
-
-		/* not under the queue's lock: cancel takes the lock completions come from under */
-		if (req->cancel)
-			req->cancel(req);
-		mtx_lock(&sq->lock);
-		if (req->state != REQ_PENDING) {
-			mtx_unlock(&sq->lock);
-			continue;
-		}
-		sim_req_unlink(req);
-		req->state = req->cancel ? REQ_DONE : REQ_ORPHAN;
-		sq->nr_out += req->state == REQ_ORPHAN;
-		mtx_unlock(&sq->lock);
-		if (status) {
-			req->status = sim_final_status(req, status);
-			sim_req_post(req);
-		}
+		thrd_yield(); /* another thread is about to be done */
 	}
 	sq->dead = true;
 	gone = !sq->nr_out;

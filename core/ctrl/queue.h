@@ -14,7 +14,8 @@
  * @REQ_EARLY:   it was completed before its handler returned SIM_PENDING
  * @REQ_PENDING: on the queue's pending list
  * @REQ_DONE:    somebody completes it, it waits in a full CQ, or it is free
- * @REQ_ORPHAN:  its queue is gone, its completion is still to come
+ * @REQ_ORPHAN:  it was given up (its host has, or will have, a completion), but what its handler
+ *               began is still to end
  */
 enum sim_req_state {
 	REQ_RUNNING,
@@ -24,6 +25,29 @@ enum sim_req_state {
 	REQ_ORPHAN,
 };
 
+/* ---- completions (complete.c) ---------------------------------------------------------------- */
+
+/** sim_cq_full(), sim_cqe_write() - with the completion queue's lock held; the entry takes room */
+bool sim_cq_full(const struct sim_cq *cq);
+void sim_cqe_write(struct sim_ctrl *c, struct sim_cq *cq, const struct sim_req *req);
+
+/** sim_req_put() - a request is free again; its queue's lock held. Return: whether the queue's
+ * runner had stopped for want of one. */
+bool sim_req_put(struct sim_sq *sq, struct sim_req *req);
+
+/** enum sim_claim - what is left to do for whoever completes a request */
+enum sim_claim {
+	CLAIM_NOTHING, /* now or ever */
+	CLAIM_FINISH,  /* post it */
+	CLAIM_RUN,     /* it was given up before; its queue waits for a request, which it now has */
+};
+
+/** sim_req_claim() - make this thread the one that completes @req */
+enum sim_claim sim_req_claim(struct sim_req *req, uint16_t status);
+/** sim_req_finish() - post a claimed request. Return: whether its queue waits for one; it may be
+ * gone by then. */
+bool sim_req_finish(struct sim_req *req, uint16_t status);
+
 /** sim_req_post() - write the CQE, or make it wait. Return: whether it is written. */
 bool sim_req_post(struct sim_req *req);
 
@@ -31,10 +55,34 @@ bool sim_req_post(struct sim_req *req);
  * Return: the queue, if it lives and waits for a request to fetch its next command; else NULL. */
 struct sim_sq *sim_req_unwait(struct sim_req *req);
 
+typedef bool sim_req_match(const struct sim_req *req, const void *arg);
+
+/**
+ * sim_req_give_up() - complete a pending request now, whatever its handler still waits for
+ * @status: what its host is told; 0: nothing (a reset)
+ * Writer side held. Return: false when it was completed in the meantime.
+ */
+bool sim_req_give_up(struct sim_req *req, uint16_t status);
+/** sim_sq_give_up() - same, for every pending request that @match(request, @arg) is true for
+ * Return: their number. */
+unsigned int sim_sq_give_up(struct sim_sq *sq, sim_req_match *match, const void *arg,
+			    uint16_t status);
+
 /** sim_req_unlink() - take @req off its queue's pending list; queue's lock held */
 void sim_req_unlink(struct sim_req *req);
 
 /** sim_sq_destroy() - free the memory of a dead queue */
 void sim_sq_destroy(struct sim_sq *sq);
+
+/* ---- fused operations (dispatch.c) ---------------------------------------------------------- */
+
+#define SIM_FUSE_MASK 0x03 /* of struct sim_sqe.flags */
+
+/** sim_fuse_first() - whether an I/O command is the first half of a fused operation there is */
+bool sim_fuse_first(const struct sim_sqe *sqe);
+/** sim_fuse_pair() - whether @second is the second half of the fused operation @first begins */
+bool sim_fuse_pair(const struct sim_sqe *first, const struct sim_sqe *second);
+/** sim_execute_fused() - sim_execute() for both halves of a fused operation */
+void sim_execute_fused(struct sim_req *first, struct sim_req *second, uint16_t status[2]);
 
 #endif /* NVMESIM_CTRL_QUEUE_H */

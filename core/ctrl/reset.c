@@ -136,7 +136,9 @@ static void do_clear(struct sim_ctrl *c)
 	sim_aer_reset(c);
 	sim_queues_free(c);
 	sim_feat_reset(c);
+	sim_ana_reset(c);
 	sim_error_log_reset(c);
+	sim_resv_ctrl_reset(c);
 	for (unsigned int i = 0; i < sizeof(c->irq_pending) / sizeof(c->irq_pending[0]); i++)
 		atomic_store(&c->irq_pending[i], 0);
 	atomic_store(&c->irq_words, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ring.c - doorbells, fetching commands, posting completions, raising vectors.
+ * ring.c - doorbells, fetching commands, running them.
  *
  * A submission queue is run by the thread that rings its doorbell; while one thread runs it,
  * others that ring it only move its tail, which the first one sees. Arbitration (NVMe Base 2.1,
@@ -20,221 +20,14 @@
 #define AER_INVALID_DB_VALUE 0x01
 #define LID_ERROR 0x01
 
+#define NO_HALF UINT32_MAX /* sim_sq.half_at: nothing waits */
+
 int sim_dma(struct sim_ctrl *c, enum sim_dma_dir dir, const struct sim_dma_vec *vec,
 	    unsigned int n)
 {
 	if (!atomic_load_explicit(&c->fn->bus_master, memory_order_relaxed))
 		return SIM_EFAULT;
 	return c->p.dma.xfer(c->p.dma.opaque, dir, vec, n);
-}
-
-/* ---- interrupts --------------------------------------------------------------------------- */
-
-static void irq_raise(struct sim_ctrl *c, uint16_t vector)
-{
-	atomic_fetch_or(&c->irq_pending[vector / 64], 1ull << vector % 64);
-	atomic_fetch_or(&c->irq_words, 1u << vector / 64);
-}
-
-bool sim_intx_wanted(struct sim_ctrl *c)
-{
-	uint32_t intms = c->intms;
-	bool level = false;
-
-	sim_read_lock(&c->subsys->lock);
-	for (uint32_t i = 0; i <= c->p.max_ioqpairs && !level; i++) {
-		struct sim_cq *cq = c->cq[i];
-
-		if (cq && cq->irq_enabled && !(intms >> cq->vector % 32 & 1))
-			level = atomic_load(&cq->head) != atomic_load(&cq->tail);
-	}
-	sim_read_unlock(&c->subsys->lock);
-	return level;
-}
-
-void sim_irq_flush(struct sim_ctrl *c)
-{
-	uint32_t words = 0;
-
-	if (atomic_load_explicit(&c->irq_words, memory_order_relaxed)) {
-		words = atomic_exchange(&c->irq_words, 0);
-		atomic_store(&c->intx_dirty, true);
-	}
-	for (unsigned int w = 0; words; w++, words >>= 1) {
-		uint64_t bits = words & 1 ? atomic_exchange(&c->irq_pending[w], 0) : 0;
-
-		for (unsigned int b = 0; bits; b++, bits >>= 1)
-			if (bits & 1)
-				sim_pci_irq(c->fn, (uint16_t)(w * 64 + b));
-	}
-	if (atomic_load_explicit(&c->intx_dirty, memory_order_relaxed) &&
-	    atomic_exchange(&c->intx_dirty, false))
-		sim_pci_intx(c->fn);
-	if (atomic_load_explicit(&c->queue_fault, memory_order_relaxed))
-		sim_ctrl_fatal(c);
-}
-
-/* ---- completions -------------------------------------------------------------------------- */
-
-static bool cq_full(const struct sim_cq *cq)
-{
-	uint32_t next = cq->tail + 1;
-
-	return (next == cq->size ? 0 : next) == atomic_load(&cq->head);
-}
-
-/* lock of the completion queue held, and there is room */
-static void cqe_write(struct sim_ctrl *c, struct sim_cq *cq, const struct sim_req *req)
-{
-	uint32_t tail = cq->tail, next = tail + 1 == cq->size ? 0 : tail + 1;
-	struct sim_cqe cqe = {
-		.dw0 = sim_le32((uint32_t)req->result),
-		.dw1 = sim_le32((uint32_t)(req->result >> 32)),
-		.sqhd = sim_le16((uint16_t)req->sq->head),
-		.sqid = sim_le16(req->sq->qid),
-		.cid = sim_le16(req->sqe.cid),
-		.status = sim_le16((uint16_t)(req->status << 1 | cq->phase)),
-	};
-	struct sim_dma_vec vec[2] = {
-		{ cq->iova + tail * sizeof(cqe), &cqe, offsetof(struct sim_cqe, cid) },
-		{ cq->iova + tail * sizeof(cqe) + offsetof(struct sim_cqe, cid), &cqe.cid, 4 },
-	};
-
-	/* the host waits for the phase to change: the dword it is in becomes visible last */
-	if (cq->entries && atomic_load_explicit(&c->fn->bus_master, memory_order_relaxed)) {
-		struct sim_cqe *to = &cq->entries[tail];
-		uint32_t last;
-
-		memcpy(to, &cqe, vec[0].len);
-		memcpy(&last, &cqe.cid, sizeof(last));
-		atomic_store_explicit((_Atomic uint32_t *)(void *)&to->cid, last,
-				      memory_order_release);
-	} else if (sim_dma(c, SIM_DMA_WRITE, &vec[0], 1) || sim_dma(c, SIM_DMA_WRITE, &vec[1], 1)) {
-		atomic_store(&c->queue_fault, true);
-	}
-	if (!next)
-		cq->phase = !cq->phase;
-	cq->tail = next;
-	if (cq->irq_enabled)
-		irq_raise(c, cq->vector);
-}
-
-bool sim_req_post(struct sim_req *req)
-{
-	struct sim_sq *sq = req->sq;
-	struct sim_cq *cq = sq->cq;
-	bool wait;
-
-	mtx_lock(&cq->lock);
-	wait = cq->wait || cq_full(cq);
-	if (wait) {
-		mtx_lock(&sq->lock);
-		sq->nr_out++;
-		mtx_unlock(&sq->lock);
-		req->cq_next = NULL;
-		if (!cq->wait)
-			cq->wait_end = &cq->wait;
-		*cq->wait_end = req;
-		cq->wait_end = &req->cq_next;
-	} else {
-		cqe_write(sq->ctrl, cq, req);
-	}
-	mtx_unlock(&cq->lock);
-	return !wait;
-}
-
-/* the queue's lock is held. Return: whether its runner stopped for want of a request */
-static bool req_put(struct sim_sq *sq, struct sim_req *req)
-{
-	req->state = REQ_DONE;
-	req->next = sq->free;
-	sq->free = req;
-	return atomic_exchange(&sq->starved, false);
-}
-
-struct sim_sq *sim_req_unwait(struct sim_req *req)
-{
-	struct sim_sq *sq = req->sq;
-	bool gone = false, run = false;
-
-	mtx_lock(&sq->lock);
-	sq->nr_out--;
-	if (sq->dead)
-		gone = !sq->nr_out;
-	else
-		run = req_put(sq, req);
-	mtx_unlock(&sq->lock);
-	if (gone)
-		sim_sq_destroy(sq);
-	return run ? sq : NULL;
-}
-
-void sim_req_unlink(struct sim_req *req)
-{
-	*req->pprev = req->next;
-	if (req->next)
-		req->next->pprev = req->pprev;
-	req->pending = false;
-}
-
-/*
- * Makes this thread the one that completes @req.
- * Return: false when there is nothing to do, now or ever.
- */
-static bool req_claim(struct sim_req *req, uint16_t status)
-{
-	struct sim_sq *sq = req->sq;
-	bool mine = false, gone = false;
-
-	mtx_lock(&sq->lock);
-	switch (req->state) {
-	case REQ_RUNNING: /* whoever runs the handler posts it */
-		req->status = status;
-		req->state = REQ_EARLY;
-		break;
-	case REQ_PENDING:
-		sim_req_unlink(req);
-		req->state = REQ_DONE;
-		sq->nr_completing++;
-		mine = true;
-		break;
-	case REQ_ORPHAN:
-		req->state = REQ_DONE;
-		gone = !--sq->nr_out && sq->dead;
-		break;
-	default:
-		break;
-	}
-	mtx_unlock(&sq->lock);
-	if (gone)
-		sim_sq_destroy(sq);
-	return mine;
-}
-
-/* posts a claimed request. Return: whether the queue waits for one; it may be gone by then */
-static bool req_finish(struct sim_req *req, uint16_t status)
-{
-	struct sim_sq *sq = req->sq;
-	bool written, run = false;
-
-	req->status = sim_final_status(req, status);
-	written = sim_req_post(req);
-	mtx_lock(&sq->lock);
-	if (written)
-		run = req_put(sq, req);
-	sq->nr_completing--;
-	mtx_unlock(&sq->lock);
-	return run;
-}
-
-/*
- * The caller's side of the lock rules out running a queue here. No need to: only the admin queue's
- * requests end this way, and it has one for each Asynchronous Event Request beyond its size.
- */
-void sim_req_complete_locked(struct sim_req *req, uint16_t status)
-{
-	if (req_claim(req, status))
-		req_finish(req, status);
 }
 
 /* ---- running a queue ----------------------------------------------------------------------- */
@@ -247,8 +40,10 @@ static bool ctrl_runs(const struct sim_ctrl *c)
 
 static bool sq_has_work(const struct sim_sq *sq)
 {
-	return atomic_load(&sq->tail) != atomic_load(&sq->head) && !atomic_load(&sq->starved) &&
-	       ctrl_runs(sq->ctrl);
+	const uint32_t tail = atomic_load(&sq->tail);
+
+	return tail != atomic_load(&sq->head) && tail != atomic_load(&sq->half_at) &&
+	       !atomic_load(&sq->starved) && ctrl_runs(sq->ctrl);
 }
 
 static struct sim_req *req_get(struct sim_sq *sq)
@@ -270,15 +65,14 @@ static struct sim_req *req_get(struct sim_sq *sq)
 	return req;
 }
 
-/* the entry at the queue's head, in host byte order. Return: whether the host's memory was there */
-static bool sqe_fetch(struct sim_sq *sq, struct sim_sqe *sqe)
+/* entry @at of the queue, in host byte order. Return: whether the host's memory was there */
+static bool sqe_fetch(struct sim_sq *sq, uint32_t at, struct sim_sqe *sqe)
 {
-	uint32_t head = sq->head;
-	struct sim_dma_vec vec = { sq->iova + head * sizeof(*sqe), sqe, sizeof(*sqe) };
+	struct sim_dma_vec vec = { sq->iova + at * sizeof(*sqe), sqe, sizeof(*sqe) };
 
 	if (sq->entries &&
 	    atomic_load_explicit(&sq->ctrl->fn->bus_master, memory_order_relaxed))
-		memcpy(sqe, &sq->entries[head], sizeof(*sqe));
+		memcpy(sqe, &sq->entries[at], sizeof(*sqe));
 	else if (sim_dma(sq->ctrl, SIM_DMA_READ, &vec, 1))
 		return false;
 
@@ -298,18 +92,20 @@ static bool sqe_fetch(struct sim_sq *sq, struct sim_sqe *sqe)
 	return true;
 }
 
-static void sq_execute(struct sim_sq *sq, struct sim_req *req)
+static void req_begin(struct sim_req *req)
 {
-	uint16_t status;
-
 	req->ns = NULL;
 	req->result = 0;
 	req->err_loc = 0xffff;
 	req->err_lba = 0;
+	req->err_cs = 0;
 	req->cancel = NULL;
 	req->state = REQ_RUNNING;
+}
 
-	status = sim_execute(req);
+/* the handler of @req returned @status. Return: whether the request can be used again */
+static bool req_end(struct sim_sq *sq, struct sim_req *req, uint16_t status)
+{
 	if (status == SIM_PENDING) {
 		bool early;
 
@@ -323,23 +119,93 @@ static void sq_execute(struct sim_sq *sq, struct sim_req *req)
 			if (req->next)
 				req->next->pprev = &req->next;
 			sq->pending = req;
-			sq->cur = NULL;
 		}
 		mtx_unlock(&sq->lock);
 		if (!early)
-			return;
+			return false;
 		status = sim_final_status(req, req->status);
 	}
 	req->status = status;
 	req->state = REQ_DONE;
-	if (!sim_req_post(req))
+	return sim_req_post(req);
+}
+
+static void sq_execute(struct sim_sq *sq, struct sim_req *req)
+{
+	req_begin(req);
+	if (!req_end(sq, req, sim_execute(req)))
 		sq->cur = NULL;
 }
+
+/* ---- fused operations (NVMe Base 2.1, 3.4.2) ----------------------------------------------- */
+
+static uint32_t ring_next(const struct sim_sq *sq, uint32_t at)
+{
+	return at + 1 == sq->size ? 0 : at + 1;
+}
+
+/* what the entry behind the first half of a fused operation makes of it */
+enum fuse {
+	FUSE_PAIR,  /* it is the other half, now in sq->second */
+	FUSE_ALONE, /* it is another command */
+	FUSE_WAIT,  /* it is not there yet, or there is no request for it */
+	FUSE_FAULT, /* the queue cannot be reached */
+};
+
+/*
+ * The host is to hand over both halves with one doorbell write. For one that does not, the first
+ * half stays in the queue, not fetched, until the tail moves on.
+ */
+static enum fuse fuse_look(struct sim_sq *sq, const struct sim_req *first)
+{
+	const uint32_t at = ring_next(sq, sq->head), tail = atomic_load(&sq->tail);
+
+	if (at == tail) {
+		atomic_store(&sq->half_at, tail);
+		return FUSE_WAIT;
+	}
+	if (!sq->second)
+		sq->second = req_get(sq);
+	if (!sq->second)
+		return FUSE_WAIT;
+	if (!sqe_fetch(sq, at, &sq->second->sqe))
+		return FUSE_FAULT;
+	sq->second->row = sim_cmd_row(sq->ctrl, false, sq->second->sqe.opcode);
+	return sim_fuse_pair(&first->sqe, &sq->second->sqe) ? FUSE_PAIR : FUSE_ALONE;
+}
+
+static void sq_execute_pair(struct sim_sq *sq, struct sim_req *first, struct sim_req *second)
+{
+	uint16_t status[2];
+
+	req_begin(first);
+	req_begin(second);
+	sim_execute_fused(first, second, status);
+	if (!req_end(sq, first, status[0]))
+		sq->cur = NULL;
+	if (!req_end(sq, second, status[1]))
+		sq->second = NULL;
+}
+
+/* ---- the loop ------------------------------------------------------------------------------ */
 
 /* whether the queue that was @sq is still there; a side of the lock held, after it was let go */
 static bool sq_lives(const struct sim_ctrl *c, uint16_t qid, const struct sim_sq *sq, uint64_t gen)
 {
 	return c->sq[qid] == sq && sq->gen == gen;
+}
+
+static void sq_run(struct sim_ctrl *c, struct sim_sq *sq);
+
+/* queues that got a request back under the writer side go on; reader side held, between commands */
+static void run_kicked(struct sim_ctrl *c)
+{
+	if (!atomic_load_explicit(&c->kick, memory_order_relaxed) ||
+	    !atomic_exchange(&c->kick, false))
+		return;
+	for (uint32_t i = 0; i <= c->p.max_ioqpairs; i++)
+		if (c->sq[i] && sq_has_work(c->sq[i]))
+			sq_run(c, c->sq[i]);
 }
 
 /*
@@ -354,14 +220,19 @@ static bool sq_drain(struct sim_ctrl *c, struct sim_sq *sq)
 	bool excl = false, lives = true;
 
 	while (lives && sq_has_work(sq)) {
-		uint32_t next = sq->head + 1;
+		uint32_t next = ring_next(sq, sq->head);
+		enum fuse fuse = FUSE_ALONE;
 		struct sim_req *req = sq->cur;
 
+		if (!req && sq->second) {
+			req = sq->cur = sq->second;
+			sq->second = NULL;
+		}
 		if (!req)
 			req = sq->cur = req_get(sq);
 		if (!req)
 			break;
-		if (!sqe_fetch(sq, &req->sqe)) {
+		if (!sqe_fetch(sq, sq->head, &req->sqe)) {
 			atomic_store(&c->queue_fault, true);
 			break;
 		}
@@ -374,13 +245,30 @@ static bool sq_drain(struct sim_ctrl *c, struct sim_sq *sq)
 			lives = sq_lives(c, qid, sq, gen);
 			continue;
 		}
-		atomic_store_explicit(&sq->head, next == sq->size ? 0 : next, memory_order_release);
-		sq_execute(sq, req);
+		if (__builtin_expect(req->sqe.flags & SIM_FUSE_MASK, 0) && qid &&
+		    sim_fuse_first(&req->sqe))
+			fuse = fuse_look(sq, req);
+		if (fuse == FUSE_WAIT)
+			break;
+		if (fuse == FUSE_FAULT) {
+			atomic_store(&c->queue_fault, true);
+			break;
+		}
+		if (atomic_load_explicit(&sq->half_at, memory_order_relaxed) != NO_HALF)
+			atomic_store(&sq->half_at, NO_HALF);
+		if (fuse == FUSE_PAIR)
+			next = ring_next(sq, next);
+		atomic_store_explicit(&sq->head, next, memory_order_release);
+		if (fuse == FUSE_PAIR)
+			sq_execute_pair(sq, req, sq->second);
+		else
+			sq_execute(sq, req);
 
 		if (excl) {
 			sim_write_unlock(l);
 			sim_read_lock(l);
 			excl = false;
+			run_kicked(c);
 			lives = sq_lives(c, qid, sq, gen);
 		} else if (atomic_load_explicit(&l->writer, memory_order_relaxed)) {
 			sim_read_unlock(l);
@@ -415,9 +303,11 @@ void sim_req_complete(struct sim_req *req, uint16_t status)
 	const uint16_t qid = req->sq->qid;
 	const uint64_t gen = req->sq->gen;
 
-	if (!req_claim(req, status))
+	const enum sim_claim claim = sim_req_claim(req, status);
+
+	if (claim == CLAIM_NOTHING)
 		return;
-	if (req_finish(req, status)) {
+	if (claim == CLAIM_RUN || sim_req_finish(req, status)) {
 		struct sim_sq *sq;
 
 		sim_read_lock(&c->subsys->lock);
@@ -499,10 +389,10 @@ static void cq_doorbell(struct sim_ctrl *c, struct sim_cq *cq, uint32_t val)
 		atomic_store(&cq->head, val);
 		if (cq->irq_enabled)
 			atomic_store(&c->intx_dirty, true);
-		while (cq->wait && !cq_full(cq)) {
+		while (cq->wait && !sim_cq_full(cq)) {
 			req = cq->wait;
 			cq->wait = req->cq_next;
-			cqe_write(c, cq, req);
+			sim_cqe_write(c, cq, req);
 			*end = req;
 			end = &req->cq_next;
 		}

@@ -38,6 +38,7 @@ enum sim_cns_nsid {
 	SIM_CNS_UNUSED,	   /* ignored */
 	SIM_CNS_START,	   /* a list of the NSIDs above it: not FFFFFFFEh, FFFFFFFFh */
 	SIM_CNS_ACTIVE,	   /* attached; a valid one that is not gives a page of zeroes */
+	SIM_CNS_ACTIVE_OR_COMMON, /* that; FFFFFFFFh is for what all have in common */
 	SIM_CNS_ACTIVE_ONLY, /* attached; a valid one that is not is an invalid field */
 	SIM_CNS_ALLOCATED, /* in the subsystem; a valid one that is not gives a page of zeroes */
 	SIM_CNS_ALLOCATED_ONLY, /* in the subsystem; anything else valid is an invalid field */
@@ -62,6 +63,12 @@ extern const unsigned int sim_nr_identify_rows;
 /* identify_ctrl.c */
 uint16_t sim_identify_ctrl(struct sim_req *req, struct sim_ns *ns, uint8_t *page);
 uint16_t sim_identify_ctrl_nvm(struct sim_req *req, struct sim_ns *ns, uint8_t *page);
+
+/** sim_oaes() - OAES of Identify Controller, which are also the notices that Asynchronous Event
+ * Configuration can enable (identify_ctrl.c) */
+uint32_t sim_oaes(const struct sim_ctrl *c);
+/** sim_fuses() - FUSES of Identify Controller: the fused operations there are (dispatch.c) */
+uint16_t sim_fuses(void);
 
 /* ---- features (section 5.1.11, 5.1.25) -------------------------------------------------- */
 
@@ -107,6 +114,8 @@ void sim_feat_defaults(const struct sim_ctrl *c, struct sim_feat *f);
  * @len:  bytes of the page, at most %SIM_LOG_MAX
  * @fill: fill the zeroed page. Return: 0 or the status the command is to end with
  * @read: the page was read with Retain Asynchronous Event cleared; may be NULL
+ * @taken: the page was read, whatever that bit says; may be NULL
+ * @multi: it is there in subsystems that are configured for several controllers, only
  */
 struct sim_log {
 	uint8_t lid;
@@ -115,6 +124,8 @@ struct sim_log {
 	const char *name;
 	uint16_t (*fill)(struct sim_req *req, uint8_t *page);
 	void (*read)(struct sim_ctrl *c);
+	void (*taken)(struct sim_ctrl *c);
+	bool multi;
 };
 
 extern const struct sim_log sim_log_rows[];

@@ -2,21 +2,22 @@
 /*
  * media.c - logical blocks over the store port.
  *
- * The store's memory is never touched here: it is handed to the DMA port, which moves the payload
- * in one copy. What the store cannot map goes through a buffer on the stack, piece by piece.
+ * Without metadata the store's memory is never touched here: it is handed to the DMA port, which
+ * moves the payload in one copy. What the store cannot map goes through a buffer on the stack,
+ * piece by piece.
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../ctrl/ctrl.h"
-#include "media.h"
+#include "blocks.h"
+#include "stage.h"
 
 #define BOUNCE 16384u
+#define NEAR (16u << 20) /* bytes between blocks to release that one call spans all the same */
 
-/*
- * A store's error as the status of a command that reads or writes. A full medium is a Write Fault:
- * Capacity Exceeded is for a namespace whose utilization would pass NCAP, and NCAP is all of NSZE.
- */
-static uint16_t store_status(int err, bool write)
+uint16_t sim_media_status(int err, bool write)
 {
 	switch (err) {
 	case 0:
@@ -30,10 +31,101 @@ static uint16_t store_status(int err, bool write)
 	}
 }
 
+uint16_t sim_media_fail(struct sim_req *req, uint64_t lba, int err, bool write)
+{
+	if (req && err)
+		req->err_lba = lba;
+	return sim_media_status(err, write);
+}
+
+static uint64_t md_at(const struct sim_media *m, uint64_t slba)
+{
+	return m->md_off + slba * m->ms;
+}
+
+/* ---- opening ------------------------------------------------------------------------------ */
+
+static void describe(struct sim_media *m, const struct sim_media_params *p)
+{
+	m->store = p->store;
+	m->subsys = p->subsys;
+	m->nsid = p->nsid;
+	m->lbads = p->lbads;
+	m->ms = p->ms;
+	m->pi_off = p->pi_off;
+	m->pi_len = p->pi_len;
+	m->nr = p->nr;
+	m->md_off = p->nr << p->lbads;
+	sim_stage_need(m);
+}
+
+int sim_media_open(struct sim_media *m, const struct sim_media_params *p, struct sim_msg *msg)
+{
+	uint64_t block = (1ull << p->lbads) + p->ms;
+	int ret;
+
+	if (!p->nr || p->nr > p->store->size / block) {
+		snprintf(msg->text, sizeof(msg->text),
+			 "%" PRIu64 " blocks of %" PRIu64 " bytes do not fit on %" PRIu64, p->nr,
+			 block, p->store->size);
+		return SIM_EINVAL;
+	}
+	ret = sim_blocks_open(&m->blocks, p);
+	if (ret) {
+		snprintf(msg->text, sizeof(msg->text),
+			 "no room to keep which blocks of namespace %" PRIu32 " are allocated",
+			 p->nsid);
+		return ret;
+	}
+	describe(m, p);
+	ret = sim_stage_recover(m);
+	if (ret) {
+		snprintf(msg->text, sizeof(msg->text),
+			 "a write to namespace %" PRIu32 " that was interrupted cannot be finished",
+			 p->nsid);
+		sim_blocks_close(&m->blocks, false);
+	}
+	return ret;
+}
+
+void sim_media_close(struct sim_media *m, bool forget)
+{
+	sim_blocks_close(&m->blocks, forget);
+}
+
+int sim_media_reshape(struct sim_media *m, const struct sim_media_params *p)
+{
+	sim_blocks_reset(&m->blocks, p);
+	describe(m, p);
+	return 0;
+}
+
+int sim_media_erase(struct sim_media *m, uint64_t off, uint64_t len)
+{
+	return m->store->ops->zero(m->store, off, len, true);
+}
+
+int sim_media_sync(struct sim_media *m)
+{
+	const struct sim_journal_port *j = m->blocks.journal;
+
+	uint64_t now = atomic_load(&m->blocks.changes);
+	uint64_t before = atomic_load(&m->blocks.synced);
+
+	if (!j || !j->sync || before >= now)
+		return 0;
+	if (j->sync(j->opaque))
+		return SIM_EIO;
+	while (before < now && !atomic_compare_exchange_weak(&m->blocks.synced, &before, now))
+		;
+	return 0;
+}
+
+/* ---- without metadata --------------------------------------------------------------------- */
+
 static uint16_t fail(struct sim_media *m, struct sim_iter *it, uint64_t off, int err, bool write)
 {
-	it->req->err_lba = off >> m->lbads;
-	return store_status(err, write);
+	return sim_media_fail(it->req, off >> m->lbads, err, write);
 }
 
 /*
@@ -100,7 +192,15 @@ uint16_t sim_media_read(struct sim_media *m, uint64_t slba, uint32_t nlb, struct
 
 uint16_t sim_media_write(struct sim_media *m, uint64_t slba, uint32_t nlb, struct sim_iter *it)
 {
-	return transfer(m, slba, nlb, true, it);
+	int err = sim_blocks_set_alloc(&m->blocks, slba, nlb);
+	uint16_t status;
+
+	if (err)
+		return sim_media_fail(it->req, slba, err, true);
+	status = transfer(m, slba, nlb, true, it);
+	if (!status)
+		sim_blocks_clear_bad(&m->blocks, slba, nlb);
+	return status;
 }
 
 uint16_t sim_media_compare(struct sim_media *m, uint64_t slba, uint32_t nlb, struct sim_iter *it)
@@ -131,9 +231,152 @@ uint16_t sim_media_compare(struct sim_media *m, uint64_t slba, uint32_t nlb, str
 	return SIM_OK;
 }
 
-uint16_t sim_media_zero(struct sim_media *m, struct sim_req *req, uint64_t slba, uint64_t nlb,
-			bool unmap)
+/* ---- with or without metadata ------------------------------------------------------------- */
+
+/* blocks nobody has written: zeroes, and protection information that is not checked */
+static void fetch_nothing(const struct sim_media *m, uint64_t nlb, uint8_t *data, uint8_t *md)
 {
-	return store_status(m->store->ops->zero(m->store, slba << m->lbads, nlb << m->lbads, unmap),
-			    true);
+	if (data)
+		memset(data, 0, (size_t)nlb << m->lbads);
+	if (!md)
+		return;
+	memset(md, 0, (size_t)nlb * m->ms);
+	for (uint64_t i = 0; m->pi_len && i < nlb; i++)
+		memset(md + i * m->ms + m->pi_off, 0xff, m->pi_len);
+}
+
+static int fetch_blocks(struct sim_media *m, uint64_t slba, uint64_t nlb, uint8_t *data,
+			uint8_t *md)
+{
+	struct sim_store *st = m->store;
+	int err = 0;
+
+	if (data)
+		err = st->ops->read(st, slba << m->lbads, data, (size_t)nlb << m->lbads);
+	if (!err && md)
+		err = st->ops->read(st, md_at(m, slba), md, (size_t)nlb * m->ms);
+	return err;
+}
+
+uint16_t sim_media_fetch(struct sim_media *m, struct sim_req *req, uint64_t slba, uint32_t nlb,
+			 void *data, void *md)
+{
+	uint64_t end = slba + nlb, next;
+	uint8_t *d = data, *t = m->ms ? md : NULL;
+	int err = 0;
+
+	/* without metadata the store has zeroes where nothing is allocated */
+	if (!m->ms) {
+		err = fetch_blocks(m, slba, nlb, d, NULL);
+		return sim_media_fail(req, slba, err, false);
+	}
+	for (; slba < end && !err; slba = next) {
+		next = sim_blocks_find_alloc(&m->blocks, slba, end, false);
+		if (next > slba) {
+			err = fetch_blocks(m, slba, next - slba, d, t);
+		} else {
+			next = sim_blocks_find_alloc(&m->blocks, slba, end, true);
+			fetch_nothing(m, next - slba, d, t);
+		}
+		if (err)
+			return sim_media_fail(req, slba, err, false);
+		d = d ? d + ((next - slba) << m->lbads) : NULL;
+		t = t ? t + (next - slba) * m->ms : NULL;
+	}
+	return SIM_OK;
+}
+
+bool sim_media_peek(struct sim_media *m, uint64_t slba, uint32_t nlb, uint8_t **data, uint8_t **md)
+{
+	struct sim_store *st = m->store;
+	uint64_t end = slba + nlb;
+	void *d, *t;
+
+	if (!st->solid || sim_blocks_find_alloc(&m->blocks, slba, end, false) < end ||
+	    st->ops->map(st, slba << m->lbads, (size_t)nlb << m->lbads, false, &d) ||
+	    st->ops->map(st, md_at(m, slba), (size_t)nlb * m->ms, false, &t))
+		return false;
+	*data = d;
+	*md = t;
+	return true;
+}
+
+static int zero_store(struct sim_media *m, uint64_t slba, uint64_t nlb, bool unmap)
+{
+	struct sim_store *st = m->store;
+	int err = st->ops->zero(st, slba << m->lbads, nlb << m->lbads, unmap);
+
+	return !err && m->ms ? st->ops->zero(st, md_at(m, slba), nlb * m->ms, unmap) : err;
+}
+
+/*
+ * Deallocated: without metadata the store is what is read, so it is zeroed first. With metadata it
+ * is not looked at once the bits are clear, so they go first, and data and metadata go as one.
+ * What nobody has written is skipped: the range may be nearly all of a huge namespace.
+ */
+static uint16_t deallocate(struct sim_media *m, struct sim_req *req, uint64_t slba, uint64_t end)
+{
+	uint64_t near = NEAR >> m->lbads, next;
+	int err = 0;
+
+	while ((slba = sim_blocks_find_alloc(&m->blocks, slba, end, true)) < end) {
+		uint64_t from = slba;
+
+		/* a run of blocks, and those that follow closely */
+		do {
+			slba = sim_blocks_find_alloc(&m->blocks, slba, end, false);
+			next = sim_blocks_find_alloc(&m->blocks, slba, end, true);
+			if (next == end || next - slba > near)
+				break;
+			slba = next;
+		} while (slba < end);
+		err = sim_blocks_prepare(&m->blocks, from, slba - from, false);
+		if (err)
+			return sim_media_fail(req, from, err, true);
+		if (m->ms)
+			sim_blocks_clear_alloc(&m->blocks, from, slba - from);
+		err = zero_store(m, from, slba - from, true);
+		/* with metadata, that it takes space on is all that is wrong with it */
+		if (err && !m->ms)
+			return sim_media_fail(req, from, err, true);
+		if (!m->ms)
+			sim_blocks_clear_alloc(&m->blocks, from, slba - from);
+	}
+	return SIM_OK;
+}
+
+/*
+ * Allocated blocks of zeroes. With metadata they pass through being deallocated: that reads the
+ * same here, and is never a block whose data is new and whose metadata is old.
+ */
+static uint16_t write_zeroes(struct sim_media *m, struct sim_req *req, uint64_t slba, uint64_t nlb)
+{
+	int err = sim_blocks_prepare(&m->blocks, slba, nlb, true);
+
+	if (!err && m->ms)
+		err = sim_blocks_prepare(&m->blocks, slba, nlb, false);
+	if (!err && m->ms)
+		sim_blocks_clear_alloc(&m->blocks, slba, nlb);
+	if (!err && !m->ms)
+		err = sim_blocks_set_alloc(&m->blocks, slba, nlb);
+	if (!err)
+		err = zero_store(m, slba, nlb, false);
+	if (!err && m->ms)
+		err = sim_blocks_set_alloc(&m->blocks, slba, nlb);
+	return sim_media_fail(req, slba, err, true);
+}
+
+uint16_t sim_media_zero(struct sim_media *m, struct sim_req *req, uint64_t slba, uint64_t nlb,
+			bool dealloc)
+{
+	uint16_t status;
+
+	if (!nlb)
+		return SIM_OK;
+	if (m->store->readonly)
+		return sim_media_fail(req, slba, SIM_EROFS, true);
+	status = dealloc ? deallocate(m, req, slba, slba + nlb) : write_zeroes(m, req, slba, nlb);
+	if (!status)
+		sim_blocks_clear_bad(&m->blocks, slba, nlb);
+	return status;
 }

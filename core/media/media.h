@@ -42,12 +42,14 @@ enum sim_range_mode {
 struct sim_range {
 	uint64_t slba, nlb;
 	enum sim_range_mode mode;
-	struct sim_range *next, **pprev;
+	struct sim_range *next, **pprev; /* @next: the claim made before this one */
+	struct sim_ranges *rs;		 /* whose blocks; for sim_range_lock_all() */
 };
 
+/* Claims are made at once and granted in order: nobody is overtaken by one that is in its way. */
 struct sim_ranges {
 	_Atomic uint32_t lock; /* spins; a handful of instructions */
-	struct sim_range *head;
+	struct sim_range *head; /* the newest claim */
 };
 
 void sim_range_lock(struct sim_ranges *rs, struct sim_range *r, uint64_t slba, uint64_t nlb,
@@ -61,30 +63,49 @@ void sim_range_unlock(struct sim_ranges *rs, struct sim_range *r);
 void sim_range_lock2(struct sim_ranges *a, struct sim_range *ra, uint64_t a_slba, uint64_t a_nlb,
 		     enum sim_range_mode a_mode, struct sim_ranges *b, struct sim_range *rb,
 		     uint64_t b_slba, uint64_t b_nlb, enum sim_range_mode b_mode);
+/**
+ * sim_range_lock_all() - claim @n ranges of any namespaces at once, without a deadlock
+ * @r: each with @rs, @slba, @nlb, @mode set; the order is changed. Claims of one call may meet
+ *     in blocks: they do not wait for each other.
+ */
+void sim_range_lock_all(struct sim_range *r[], unsigned int n);
+void sim_range_unlock_all(struct sim_range *r[], unsigned int n);
 
 /* ---- the state of blocks (blocks.c) -------------------------------------------------------- */
 
 /**
  * struct sim_blocks - a bit a block: allocated; a bit a block: bad (Write Uncorrectable)
- * @head:    the area's beginning: what it describes, and its counters
- * @alloc:   bit set: allocated. @used: bit set: these 32,768 bits of @alloc or @bad are not all 0
+ * Blocks come in groups of 32,768, a page of bits. The page of @alloc or @bad is looked at only
+ * where the summary says so; else all blocks of the group are alike and the page is not touched.
+ * @head:    the area's beginning: what it describes
+ * @used:    a bit a group: @alloc counts. @full: where it does not: all allocated, or none
+ * @tainted: a bit a group: @bad counts; where it does not no block is bad
  * @nr_bad:  blocks that are bad: while it is 0 nobody looks at @bad
+ * @changes: counts them; what @synced were there survives a power cut: sim_media_sync()
  */
 struct sim_blocks {
 	struct sim_blocks_head *head;
-	_Atomic uint64_t *alloc, *bad, *used;
+	_Atomic uint64_t *alloc, *bad, *used, *full, *tainted;
 	_Atomic uint64_t nr_alloc, nr_bad;
 	uint64_t nr, len; /* blocks; bytes of the area */
+	_Atomic uint32_t lock; /* a group's summary is changed by one thread at a time */
+	_Atomic uint64_t changes, synced;
+	const struct sim_journal_port *journal; /* whose area it is, or NULL: of calloc() */
+	uint32_t nsid;
 };
 
-/* all take a range the caller has checked against the namespace's size, and has claimed */
-void sim_blocks_set_alloc(struct sim_blocks *b, uint64_t slba, uint64_t nlb);
-void sim_blocks_clear_alloc(struct sim_blocks *b, uint64_t slba, uint64_t nlb);
-void sim_blocks_set_bad(struct sim_blocks *b, uint64_t slba, uint64_t nlb);
+/*
+ * All take a range the caller has checked against the namespace's size, and has claimed.
+ * Return: 0, or %SIM_ENOSPC, %SIM_EIO: a page of bits found no room where it is to survive (the
+ * bits of the range are then as they were, or as asked for). Clearing bad blocks cannot fail.
+ */
+int sim_blocks_set_alloc(struct sim_blocks *b, uint64_t slba, uint64_t nlb);
+int sim_blocks_clear_alloc(struct sim_blocks *b, uint64_t slba, uint64_t nlb);
+int sim_blocks_set_bad(struct sim_blocks *b, uint64_t slba, uint64_t nlb);
 void sim_blocks_clear_bad(struct sim_blocks *b, uint64_t slba, uint64_t nlb);
 /** sim_blocks_find_alloc() - the first block in [@from, @to) that is allocated, or is not (@want);
- * @to when there is none. Costs the words it looks at; unused stretches are skipped 32,768 at a
- * time. */
+ * @to when there is none. Costs the words it looks at; groups that are all alike are skipped 64 at
+ * a time. */
 uint64_t sim_blocks_find_alloc(const struct sim_blocks *b, uint64_t from, uint64_t to, bool want);
 uint64_t sim_blocks_find_bad(const struct sim_blocks *b, uint64_t from, uint64_t to, bool want);
 
@@ -100,7 +121,8 @@ static inline bool sim_blocks_any_bad(const struct sim_blocks *b)
  * @lbads:  log2 of a block's data bytes
  * @ms:     metadata bytes of a block
  * @pi_off, @pi_len: where in the metadata the protection information lies; @pi_len 0: none.
- *          A deallocated block has all ones there (NVM Command Set 1.1, 3.3.3.2.1), zeroes elsewhere.
+ *          A deallocated block has all ones there (NVM Command Set 1.1, 3.3.3.2.1), zeroes
+ *          elsewhere.
  * @nr:     blocks
  * @md_off: where on the store the metadata begins, bytes
  */
@@ -145,6 +167,9 @@ int sim_media_reshape(struct sim_media *m, const struct sim_media_params *p);
 /** sim_media_erase() - bytes [@off, @off + @len) of the store are zeroed and released
  * Return: 0 or a negative enum sim_err. */
 int sim_media_erase(struct sim_media *m, uint64_t off, uint64_t len);
+/** sim_media_sync() - the states of blocks, as they are now, survive a power cut: the part of a
+ * flush that is not the store's. Return: 0 or %SIM_EIO. */
+int sim_media_sync(struct sim_media *m);
 
 /*
  * All below take a range the caller has checked and claimed (sim_range_lock()), and return 0 or the
@@ -171,6 +196,11 @@ uint16_t sim_media_compare(struct sim_media *m, uint64_t slba, uint32_t nlb, str
 uint16_t sim_media_fetch(struct sim_media *m, struct sim_req *req, uint64_t slba, uint32_t nlb,
 			 void *data, void *md);
 /**
+ * sim_media_peek() - where @nlb blocks at @slba are in the store's memory, to be looked at in place
+ * Return: whether they can be: all of them are allocated, and the store is solid.
+ */
+bool sim_media_peek(struct sim_media *m, uint64_t slba, uint32_t nlb, uint8_t **data, uint8_t **md);
+/**
  * sim_media_zero() - blocks read as zeroes from now on; @dealloc: they are deallocated
  * Without @dealloc they are allocated blocks of zeroes, data and metadata. Where the metadata is to
  * hold protection information: sim_stage_commit_zeroes().
@@ -189,25 +219,43 @@ uint16_t sim_media_zero(struct sim_media *m, struct sim_req *req, uint64_t slba,
 #define SIM_STAGE_DATA (2u << 20)    /* bytes of data, 2^9 * 4 KiB: the largest MDTS */
 #define SIM_STAGE_MD (16u << 20)     /* bytes of metadata: SIM_MS_MAX of 4,096 blocks */
 #define SIM_STAGE_SLOTS 8	     /* commands at a time; another one waits */
+#define SIM_STAGE_SCRATCH (6u << 20) /* bytes for interleaved blocks, and for what is compared */
 
 struct sim_stage_slot {
 	unsigned int index;
-	uint8_t *data; /* SIM_STAGE_DATA, followed by SIM_STAGE_MD: interleaved blocks fit, too */
+	uint8_t *data; /* SIM_STAGE_DATA, followed by SIM_STAGE_MD */
 	uint8_t *md;   /* SIM_STAGE_MD */
+	bool plain;    /* mere memory: there was no room for what survives */
+	uint8_t *scratch; /* SIM_STAGE_SCRATCH bytes of mere memory, always */
 };
 
 /** sim_stage_open() - make the stage of a subsystem. Return: 0 or %SIM_ENOMEM. */
 int sim_stage_open(struct sim_subsys *s);
 void sim_stage_close(struct sim_subsys *s);
-/** sim_stage_recover() - finish what was begun on namespace @m->nsid when the process died */
+/**
+ * sim_stage_recover() - finish what was begun on namespace @m->nsid when the process died
+ * sim_media_open() does it, if the stage is open by then; doing it again does nothing.
+ * Return: 0, or a negative enum sim_err: the medium failed, and the note is kept for the next time.
+ */
 int sim_stage_recover(struct sim_media *m);
+
+/**
+ * sim_stage_get() - take a slot, one at a time, before any claim on blocks is made
+ * Whoever waited for a slot with blocks claimed would be waited for by those who have the slots
+ * and want the blocks.
+ */
+/** sim_stage_wipe() - forget what commands have left in the slots; writer side held */
+void sim_stage_wipe(struct sim_subsys *s);
 
 void sim_stage_get(struct sim_subsys *s, struct sim_stage_slot *slot);
 void sim_stage_put(struct sim_subsys *s, struct sim_stage_slot *slot);
 /**
  * sim_stage_commit() - the slot's data and metadata become blocks [@slba, @slba + @nlb)
- * They are allocated and good afterwards. Return: 0 or a status; then nothing has changed, as far
- * as the store allows.
+ * @nlb << lbads is at most SIM_STAGE_DATA, @nlb * ms at most SIM_STAGE_MD; metadata may be none.
+ * They are allocated and good afterwards. Return: 0 or a status. All room is found before anything
+ * is written, so after a full medium's Write Fault nothing has changed. A medium that fails amid
+ * the writing leaves blocks that were allocated as old, new or in between, data and metadata each;
+ * blocks that were not allocated still are not.
  */
 uint16_t sim_stage_commit(struct sim_media *m, struct sim_req *req, struct sim_stage_slot *slot,
 			  uint64_t slba, uint32_t nlb);

@@ -46,6 +46,9 @@ static void flush_add(struct sim_req *req, struct sim_ns *ns)
 {
 	struct sim_store *st = ns->media.store;
 
+	/* which blocks are written first: data of a block that is not, is not read */
+	if (sim_media_sync(&ns->media))
+		atomic_store(failed(req), 1);
 	atomic_fetch_add(left(req), 1);
 	st->ops->flush(st, flush_done, req);
 }

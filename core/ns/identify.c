@@ -7,31 +7,64 @@
 
 #include "ns.h"
 
-#define NSFEAT_OPTPERF (1u << 4) /* NPWG, NPWA, NPDG, NPDA and NOWS are valid */
+/* NSFEAT */
+#define NSFEAT_NSABP (1u << 1)	 /* NAWUN, NAWUPF, NACWU are the namespace's own */
+#define NSFEAT_DAE (1u << 2)	 /* Deallocated or Unwritten Logical Block error */
+#define NSFEAT_OPTPERF (3u << 4) /* NPWG to NOWS, and NPDGL, NPDAL (figure 115) */
+#define NSFEAT_MAM (1u << 6)
 #define NMIC_SHRNS (1u << 0)
-#define DLFEAT_READ_ZEROES 0x01	 /* bits 2:0: a deallocated block reads as zeroes */
-#define DLFEAT_WZDSM (1u << 3)	 /* Write Zeroes honours DEAC */
+#define FLBAS_EXTENDED (1u << 4)
+#define MC_BOTH 0x03		/* extended logical blocks, separate metadata */
+#define DPC_ALL 0x1f		/* types 1 to 3; first or last bytes of the metadata */
+#define DPS_FIRST (1u << 3)
+#define FPI_SUPPORTED (1u << 7)
+#define DLFEAT_READ_ZEROES 0x01 /* bits 2:0: a deallocated block reads as zeroes */
+#define DLFEAT_WZDS (1u << 3)	/* Write Zeroes honours DEAC */
 #define NSATTR_WRITE_PROTECTED (1u << 0)
 #define NSTAT_NRDY (1u << 0) /* ready */
 
+/* PIC: storage tags with guards of 16 bits too, STCR of Copy, QPIF; PIFA 0: bit by bit masks */
+#define PIC_16BPISTS (1u << 0)
+#define PIC_STCRS (1u << 2)
+#define PIC_QPIFS (1u << 3)
+
 #define DISCARD_GRANULARITY 4096u /* a page of memory, a block of most file systems */
 
-/* allocated blocks; a partly allocated one counts */
-static uint64_t allocated(const struct sim_ns *ns)
+/* number of logical blocks in @bytes, at least 1 */
+static uint32_t blocks(const struct sim_ns *ns, uint64_t bytes)
 {
-	struct sim_store *st = ns->p.store;
-	uint64_t used = st->ops->used(st), lbs = 1ull << ns->lbads;
-	uint64_t blocks = used / lbs + (used % lbs != 0);
+	uint64_t n = bytes >> ns->lbads;
 
-	return blocks < ns->nsze ? blocks : ns->nsze;
+	return n ? (uint32_t)n : 1;
 }
 
-/* 0's based number of logical blocks in @bytes, or 0 for less than one */
-static uint16_t blocks_0(const struct sim_ns *ns, uint32_t bytes)
+/* the same as a 0's based number of 16 bits: FFFFh where that is not enough */
+static uint16_t blocks_0(const struct sim_ns *ns, uint64_t bytes)
 {
-	uint32_t n = bytes >> ns->lbads;
+	uint32_t n = blocks(ns, bytes) - 1;
 
-	return sim_le16((uint16_t)(n ? n - 1 : 0));
+	return sim_le16(n < 0xffff ? (uint16_t)n : 0xffff);
+}
+
+static uint64_t round_up(uint64_t bytes, uint64_t to)
+{
+	return (bytes + to - 1) / to * to;
+}
+
+/* bytes that are good to write, at once: what is configured, and whole physical blocks */
+static uint64_t write_granularity(const struct sim_ns *ns)
+{
+	return round_up(ns->p.min_io_size ? ns->p.min_io_size : 1, ns->p.physical_block_size);
+}
+
+/* and that are good to deallocate */
+static uint64_t discard_granularity(const struct sim_ns *ns)
+{
+	uint32_t bytes = ns->p.discard_granularity;
+
+	if (bytes == UINT32_MAX || !bytes)
+		bytes = DISCARD_GRANULARITY;
+	return round_up(bytes, ns->p.physical_block_size);
 }
 
 static void put_eui64(uint8_t *p, uint64_t eui64)
@@ -47,59 +80,129 @@ static bool is_zero(const uint8_t id[16])
 	return !memcmp(id, zero, sizeof(zero));
 }
 
+static uint8_t nsattr(const struct sim_ns *ns)
+{
+	return ns->p.store->readonly || atomic_load(&ns->wp) ? NSATTR_WRITE_PROTECTED : 0;
+}
+
+static uint8_t fpi(const struct sim_ns *ns)
+{
+	return (uint8_t)(FPI_SUPPORTED | atomic_load(&ns->format_left));
+}
+
+/* what is the same for all namespaces, whatever their format */
+static void fill_formats(const struct sim_lbaf *lbafs, uint8_t nlbaf, struct nvme_id_ns *id)
+{
+	id->nlbaf = (uint8_t)(nlbaf - 1);
+	id->mc = MC_BOTH;
+	id->dpc = DPC_ALL;
+	for (unsigned int i = 0; i < nlbaf; i++)
+		id->lbaf[i] = (struct nvme_lbaf){ .ms = sim_le16(lbafs[i].ms),
+						  .ds = lbafs[i].lbads,
+						  .rp = lbafs[i].rp };
+}
+
+static uint32_t elbaf(const struct sim_lbaf *f)
+{
+	if (f->qualified)
+		return f->sts | SIM_ELBAF_PIF_QUALIFIED << SIM_ELBAF_PIF_SHIFT |
+		       (uint32_t)f->pif << SIM_ELBAF_QPIF_SHIFT;
+	return f->sts | (uint32_t)f->pif << SIM_ELBAF_PIF_SHIFT;
+}
+
+static void fill_elbafs(const struct sim_lbaf *lbafs, uint8_t nlbaf, struct nvme_nvm_id_ns *id)
+{
+	id->pic = PIC_16BPISTS | PIC_STCRS | PIC_QPIFS;
+	for (unsigned int i = 0; i < nlbaf; i++)
+		id->elbaf[i] = sim_le32(elbaf(&lbafs[i]));
+}
+
 /*
- * Identify Namespace data structure (CNS 00h, figure 114). One format at a time is in use
- * and none has metadata: MC, DPC, DPS stay 0, and so do the fields of features that are not there
- * (atomicity beyond the controller's, reservations, ANA, NVM sets, endurance groups). THINP is 0:
- * the whole of NSZE is promised (NCAP), and NUSE tells what of it is allocated.
+ * Identify Namespace data structure (CNS 00h, figure 114). THINP is 0: the whole of NSZE is
+ * promised (NCAP), and NUSE tells what of it is allocated. A deallocated block's protection
+ * information is all ones: DLFEAT's GDS is 0. Fields of what is not there stay 0 (NVM sets,
+ * endurance groups, Key Per I/O).
  */
 void sim_ns_fill_id(const struct sim_ns *ns, struct nvme_id_ns *id)
 {
-	uint32_t discard = ns->p.physical_block_size;
-	uint64_t bytes = sim_le64(ns->nsze << ns->lbads);
+	const struct sim_ns_params *p = &ns->p;
+	uint64_t bytes = sim_le64(ns->capacity), unit = write_granularity(ns);
 
-	if (discard < DISCARD_GRANULARITY)
-		discard = DISCARD_GRANULARITY;
+	fill_formats(ns->lbafs, ns->nlbaf, id);
 	id->nsze = sim_le64(ns->nsze);
-	id->ncap = id->nsze;
-	id->nuse = sim_le64(allocated(ns));
-	id->nsfeat = NSFEAT_OPTPERF;
-	id->nlbaf = (uint8_t)(ns->nlbaf - 1);
-	id->flbas = ns->lbaf;
-	id->nmic = ns->p.shared ? NMIC_SHRNS : 0;
-	id->dlfeat = DLFEAT_READ_ZEROES | DLFEAT_WZDSM;
+	id->ncap = sim_le64(ns->ncap);
+	id->nuse = sim_le64(atomic_load(&ns->media.blocks.nr_alloc));
+	id->nsfeat = NSFEAT_DAE | NSFEAT_OPTPERF;
+	if (sim_ns_atomic(p)) {
+		id->nsfeat |= NSFEAT_NSABP | (p->mam ? NSFEAT_MAM : 0);
+		id->nawun = sim_le16(p->nawun);
+		id->nawupf = sim_le16(p->nawupf);
+	}
+	id->nabsn = sim_le16(p->nabsn);
+	id->nabspf = sim_le16(p->nabspf);
+	id->nabo = sim_le16(p->nabo);
+	id->flbas = (uint8_t)(ns->lbaf | (ns->extended ? FLBAS_EXTENDED : 0));
+	id->dps = (uint8_t)(ns->pi.type | (ns->pi_first ? DPS_FIRST : 0));
+	id->nmic = p->shared ? NMIC_SHRNS : 0;
+	id->rescap = sim_resv_rescap();
+	id->fpi = fpi(ns);
+	id->dlfeat = DLFEAT_READ_ZEROES | DLFEAT_WZDS;
 	memcpy(id->nvmcap, &bytes, sizeof(bytes));
-	id->npwg = blocks_0(ns, ns->p.physical_block_size);
+	id->npwg = blocks_0(ns, unit);
 	id->npwa = id->npwg;
-	id->npdg = blocks_0(ns, discard);
+	id->npdg = blocks_0(ns, discard_granularity(ns));
 	id->npda = id->npdg;
-	id->nows = id->npwg;
-	id->nsattr = ns->p.store->readonly ? NSATTR_WRITE_PROTECTED : 0;
-	memcpy(id->nguid, ns->p.nguid, sizeof(id->nguid));
-	put_eui64(id->eui64, ns->p.eui64);
-	for (unsigned int i = 0; i < ns->nlbaf; i++)
-		id->lbaf[i] = (struct nvme_lbaf){ .ms = sim_le16(ns->lbafs[i].ms),
-						  .ds = ns->lbafs[i].lbads,
-						  .rp = ns->lbafs[i].rp };
+	id->nows = blocks_0(ns, round_up(p->opt_io_size ? p->opt_io_size : 1, unit));
+	id->mssrl = sim_le16(p->mssrl);
+	id->mcl = sim_le32(p->mcl);
+	id->msrc = p->msrc;
+	id->anagrpid = ns->subsys->multi ? sim_le32(ns->anagrpid) : 0;
+	id->nsattr = nsattr(ns);
+	memcpy(id->nguid, p->nguid, sizeof(id->nguid));
+	put_eui64(id->eui64, p->eui64);
 }
 
 /* I/O Command Set Independent Identify Namespace data structure (base, CNS 08h) */
 void sim_ns_fill_independent(const struct sim_ns *ns, struct nvme_id_independent_id_ns *id)
 {
 	id->nmic = ns->p.shared ? NMIC_SHRNS : 0;
-	id->nsattr = ns->p.store->readonly ? NSATTR_WRITE_PROTECTED : 0;
+	id->rescap = sim_resv_rescap();
+	id->fpi = fpi(ns);
+	id->anagrpid = ns->subsys->multi ? sim_le32(ns->anagrpid) : 0;
+	id->nsattr = nsattr(ns);
 	id->nstat = NSTAT_NRDY;
 }
 
 /*
- * I/O Command Set specific Identify Namespace data structure (CNS 05h, CSI 0): storage tags,
- * protection information capabilities and extended formats, all of which belong to metadata:
- * there is none.
+ * I/O Command Set specific Identify Namespace data structure (CNS 05h, CSI 0; figure 118): storage
+ * tags, protection information capabilities, extended formats, and the deallocation hints that may
+ * need more than 16 bits (which are not 0's based).
  */
 void sim_ns_fill_nvm(const struct sim_ns *ns, struct nvme_nvm_id_ns *id)
 {
-	(void)ns;
-	memset(id, 0, sizeof(*id));
+	uint32_t discard = sim_le32(blocks(ns, discard_granularity(ns)));
+
+	id->lbstm = sim_le64(ns->pi.lbstm);
+	fill_elbafs(ns->lbafs, ns->nlbaf, id);
+	memcpy((uint8_t *)id + SIM_ID_NS_NVM_NPDGL, &discard, sizeof(discard));
+	memcpy((uint8_t *)id + SIM_ID_NS_NVM_NPDAL, &discard, sizeof(discard));
+}
+
+/*
+ * The same two for NSID FFFFFFFFh, and for a Format Index (CNS 09h, 0Ah): the fields figures 114
+ * and 118 mark as reported.
+ */
+void sim_ns_fill_common(struct nvme_id_ns *id, struct nvme_nvm_id_ns *nvm)
+{
+	struct sim_lbaf lbafs[SIM_LBAF_MAX];
+	uint8_t nlbaf = sim_ns_formats(lbafs, NULL);
+
+	if (id) {
+		fill_formats(lbafs, nlbaf, id);
+		id->nmic = NMIC_SHRNS;
+	}
+	if (nvm)
+		fill_elbafs(lbafs, nlbaf, nvm);
 }
 
 static size_t put_desc(uint8_t *p, uint8_t nidt, const void *nid, uint8_t nidl)

@@ -5,16 +5,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ns.h"
+#include "record.h"
 
-#define BLOCK_MIN 512u
-#define BLOCK_MAX (2u << 20)
-
-static bool is_block_size(uint32_t bytes)
-{
-	return bytes >= BLOCK_MIN && bytes <= BLOCK_MAX && !(bytes & (bytes - 1));
-}
+#define STS_32 16 /* the least Storage Tag a 32-bit guard comes with (5.3.1.4) */
 
 static uint8_t log2_of(uint32_t bytes)
 {
@@ -25,62 +21,25 @@ static uint8_t log2_of(uint32_t bytes)
 	return n;
 }
 
-/* Return: whether @p describes a namespace; else @msg says why not. */
-static bool check(const struct sim_ns_params *p, struct sim_msg *msg)
+/*
+ * The format the parameters describe. Without protection information QEMU does not look at pif; it
+ * still says what a Format of this namespace to the same format could enable.
+ */
+static void own_format(const struct sim_ns_params *p, struct sim_lbaf *f)
 {
-	if (!p->nsid || p->nsid > SIM_NN)
-		snprintf(msg->text, sizeof(msg->text),
-			 "namespace id %" PRIu32 " is not between 1 and %u", p->nsid, SIM_NN);
-	else if (!is_block_size(p->logical_block_size))
-		snprintf(msg->text, sizeof(msg->text),
-			 "logical_block_size %" PRIu32 " is not a power of two between %u and %u",
-			 p->logical_block_size, BLOCK_MIN, BLOCK_MAX);
-	else if (!is_block_size(p->physical_block_size))
-		snprintf(msg->text, sizeof(msg->text),
-			 "physical_block_size %" PRIu32 " is not a power of two between %u and %u",
-			 p->physical_block_size, BLOCK_MIN, BLOCK_MAX);
-	else if (p->logical_block_size > p->physical_block_size)
-		snprintf(msg->text, sizeof(msg->text),
-			 "logical_block_size %" PRIu32
-			 " is larger than physical_block_size %" PRIu32,
-			 p->logical_block_size, p->physical_block_size);
-	else if (!p->store)
-		snprintf(msg->text, sizeof(msg->text), "namespace %" PRIu32 " has no store",
-			 p->nsid);
-	else if (p->store->size < p->logical_block_size)
-		snprintf(msg->text, sizeof(msg->text),
-			 "namespace %" PRIu32 " needs at least one block of %" PRIu32
-			 " bytes, its store has %" PRIu64,
-			 p->nsid, p->logical_block_size, p->store->size);
-	else
-		return true;
-	return false;
+	*f = (struct sim_lbaf){ .lbads = log2_of(p->logical_block_size), .ms = p->ms };
+	if (p->pif <= SIM_PIF_64 && p->ms >= sim_pi_tuple_len(p->pif))
+		f->pif = p->pif;
+	if (f->pif == SIM_PIF_32)
+		f->sts = STS_32;
 }
 
-/* the LBA formats reported: 512 and 4,096 bytes, and the one asked for if it is another */
-static void set_formats(struct sim_ns *ns)
+/* a namespace with no format yet */
+static struct sim_ns *alloc(struct sim_subsys *s, const struct sim_ns_params *p,
+			    const struct sim_lbaf *own, struct sim_msg *msg)
 {
-	static const uint8_t common[] = { 9, 12 };
-	uint8_t n = sizeof(common);
+	struct sim_ns *ns = calloc(1, sizeof(*ns));
 
-	ns->lbaf = n;
-	for (uint8_t i = 0; i < n; i++) {
-		ns->lbafs[i].lbads = common[i];
-		if (common[i] == ns->lbads)
-			ns->lbaf = i;
-	}
-	if (ns->lbaf == n)
-		ns->lbafs[n++].lbads = ns->lbads;
-	ns->nlbaf = n;
-}
-
-struct sim_ns *sim_ns_new(struct sim_subsys *s, const struct sim_ns_params *p, struct sim_msg *msg)
-{
-	struct sim_ns *ns;
-
-	if (!check(p, msg))
-		return NULL;
-	ns = calloc(1, sizeof(*ns));
 	if (!ns) {
 		snprintf(msg->text, sizeof(msg->text), "no memory for a namespace");
 		return NULL;
@@ -88,18 +47,95 @@ struct sim_ns *sim_ns_new(struct sim_subsys *s, const struct sim_ns_params *p, s
 	ns->subsys = s;
 	ns->p = *p;
 	ns->nsid = p->nsid;
-	ns->lbads = log2_of(p->logical_block_size);
-	ns->nsze = p->store->size >> ns->lbads;
+	ns->anagrpid = p->nsid;
 	ns->wc_enabled = p->write_cache;
-	ns->ncap = ns->nsze;
-	ns->media.store = p->store;
-	ns->media.lbads = ns->lbads;
-	ns->media.nr = ns->nsze;
-	set_formats(ns);
+	ns->capacity = p->store->size;
+	ns->nlbaf = sim_ns_formats(ns->lbafs, own);
+	ns->wp = sim_wp_load(s, ns->nsid);
+	ns->resv = sim_resv_new(ns);
+	if (!ns->resv) {
+		snprintf(msg->text, sizeof(msg->text), "no memory for a namespace");
+		free(ns);
+		return NULL;
+	}
 	return ns;
+}
+
+/* what hosts made of it in an earlier life */
+static void take_record(struct sim_ns *ns)
+{
+	struct sim_ns_rec rec;
+
+	if (!sim_ns_rec_get(ns->subsys, ns->nsid, &rec))
+		sim_ns_rec_apply(ns, &rec);
+}
+
+/*
+ * The media of a namespace that has its format, and the end of what an earlier process left half
+ * done. Return: @ns, or NULL with @ns gone.
+ */
+static struct sim_ns *open_media(struct sim_ns *ns, bool formatting, struct sim_msg *msg)
+{
+	struct sim_media_params mp;
+
+	sim_ns_media_params(ns, &mp);
+	if (sim_media_open(&ns->media, &mp, msg))
+		goto free_ns;
+	if (formatting && sim_format_recover(ns)) {
+		snprintf(msg->text, sizeof(msg->text),
+			 "the Format of namespace %" PRIu32 " that was interrupted cannot be finished",
+			 ns->nsid);
+		goto close;
+	}
+	return ns;
+
+close:
+	sim_media_close(&ns->media, false);
+free_ns:
+	sim_resv_free(ns, false);
+	free(ns);
+	return NULL;
+}
+
+struct sim_ns *sim_ns_new(struct sim_subsys *s, const struct sim_ns_params *p, struct sim_msg *msg)
+{
+	struct sim_ns_shape shape = { .extended = p->mset, .pi = p->pi, .pi_first = p->pil };
+	struct sim_ns_params np = *p;
+	struct sim_lbaf own;
+	struct sim_ns *ns;
+
+	if (!sim_ns_params_check(s, &np, msg))
+		return NULL;
+	own_format(&np, &own);
+	ns = alloc(s, &np, &own, msg);
+	if (!ns)
+		return NULL;
+	shape.lbaf = sim_ns_find_format(ns->lbafs, ns->nlbaf, &own);
+	sim_ns_set_shape(ns, &shape, 0);
+	take_record(ns);
+	return open_media(ns, sim_format_take(ns), msg);
+}
+
+struct sim_ns *sim_ns_create(struct sim_subsys *s, const struct sim_ns_params *p,
+			     const struct sim_ns_shape *shape, uint64_t nsze, uint64_t lbstm,
+			     struct sim_msg *msg)
+{
+	struct sim_ns *ns = alloc(s, p, NULL, msg);
+
+	if (!ns)
+		return NULL;
+	ns->created = true;
+	sim_ns_set_shape(ns, shape, nsze);
+	ns->pi.lbstm &= lbstm;
+	return open_media(ns, false, msg);
 }
 
 void sim_ns_free(struct sim_ns *ns, bool forget)
 {
+	sim_format_drop(ns, forget);
+	sim_media_close(&ns->media, forget);
+	if (forget)
+		sim_wp_save(ns->subsys, ns->nsid, SIM_WP_NONE);
+	sim_resv_free(ns, forget);
 	free(ns);
 }

@@ -13,32 +13,55 @@
 /**
  * struct sim_lbaf - an LBA format that is offered: LBAF and ELBAF as the host sees them
  * @pif, @sts: of the protection information that the format can have, where @ms has room for it
+ * @qualified: ELBAF says @pif in its field QPIF
  */
 struct sim_lbaf {
 	uint8_t lbads, rp;
 	uint16_t ms;
 	uint8_t pif, sts;
+	bool qualified;
 };
 
 #define SIM_LBAF_MAX 16 /* more would need Host Behavior Support's LBAFEE */
+#define SIM_MS_MAX 4096 /* metadata bytes of a block at most */
 
-/** enum sim_wp - Namespace Write Protection state (feature 84h), as its value */
+/** enum sim_wp - Namespace Write Protection state (feature 84h), as its value; see wp.c why there
+ * are no others */
 enum sim_wp {
 	SIM_WP_NONE = 0,
 	SIM_WP_ON = 1,
-	SIM_WP_UNTIL_POWER_CYCLE = 2,
-	SIM_WP_PERMANENT = 3,
+};
+#define SIM_NWPC NVME_CTRL_NWPC_WRITE_PROTECT /* Identify Controller: these two */
+
+/**
+ * struct sim_format - a Format NVM in progress: what is left to do (format.c)
+ * @req:    the command; NULL: its end is not waited for
+ * @erased: bytes of the medium that are done with
+ * @busy:   a thread is at it
+ * @recorded: the medium is erased and the new format recorded: all that is left is to say so
+ * @tell:   the namespace is another one afterwards: controllers but @cntlid, the command's, say so
+ */
+struct sim_format {
+	struct sim_req *req;
+	uint64_t erased;
+	_Atomic bool busy;
+	bool recorded, tell;
+	uint16_t cntlid;
 };
 
 /**
  * struct sim_ns - a namespace
  * @nsze, @ncap: logical blocks
  * @lbaf:     index of the format in use; @lbafs, @nlbaf: the formats offered
- * @lbads, @ms, @extended, @pi: of the format in use
+ * @lbads, @ms, @extended, @pi: of the format in use; @pi_first: DPS's PIL
  * @created:  its medium came from the backing port
  * @format_left: Format NVM in progress: percent still to go (1 to 100); 0: none
  * @wp:       enum sim_wp
  * @anagrpid: ANA Group Identifier
+ * @formatted: a host chose the format (Format NVM, Namespace Management): it is recorded as such
+ * @conf_deleted: a created one, in the place of a configured one that was deleted (record.h)
+ * @capacity: NVMCAP, bytes
+ * @attach_set, @attach_val: by CNTLID, what Namespace Attachment decided (record.h)
  */
 struct sim_ns {
 	struct sim_subsys *subsys;
@@ -48,7 +71,7 @@ struct sim_ns {
 	uint64_t nsze, ncap;
 	uint8_t lbads;
 	uint16_t ms;
-	bool extended;
+	bool extended, pi_first;
 	struct sim_pi_fmt pi;
 	uint8_t lbaf, nlbaf;
 	struct sim_lbaf lbafs[SIM_LBAF_MAX];
@@ -60,6 +83,18 @@ struct sim_ns {
 	uint32_t anagrpid;
 	uint32_t err_recovery; /* feature 05h, per namespace */
 	bool wc_enabled;       /* this namespace's part of feature 06h */
+	bool formatted, conf_deleted;
+	uint64_t capacity;
+	uint32_t attach_set[SIM_MAX_CTRL / 32], attach_val[SIM_MAX_CTRL / 32];
+	struct sim_format format;
+};
+
+/** struct sim_ns_shape - a format as a command chooses it: FLBAS and DPS in words */
+struct sim_ns_shape {
+	uint8_t lbaf;
+	bool extended; /* MSET */
+	uint8_t pi;    /* type */
+	bool pi_first; /* PIL */
 };
 
 /**
@@ -70,6 +105,17 @@ struct sim_ns {
  * reservation; a Format that had begun) holds. Return: the namespace, or NULL.
  */
 struct sim_ns *sim_ns_new(struct sim_subsys *s, const struct sim_ns_params *p, struct sim_msg *msg);
+/**
+ * sim_ns_create() - make a namespace as a host asks for it (Namespace Management)
+ * @p:     parameters, copied; what they say of the format is not looked at, but @p->store is
+ * @shape: checked, of the formats that every namespace offers
+ * @nsze:  blocks; 0: as many as the store holds
+ * @lbstm: Logical Block Storage Tag Mask, of which the format's STS bits count
+ * Return: the namespace, or NULL.
+ */
+struct sim_ns *sim_ns_create(struct sim_subsys *s, const struct sim_ns_params *p,
+			     const struct sim_ns_shape *shape, uint64_t nsze, uint64_t lbstm,
+			     struct sim_msg *msg);
 /** sim_ns_free() - the store stays its owner's; a flush it has begun may still end.
  * @forget: the namespace is deleted, nothing of it is wanted again */
 void sim_ns_free(struct sim_ns *ns, bool forget);
@@ -77,13 +123,17 @@ void sim_ns_free(struct sim_ns *ns, bool forget);
  * sim_err. */
 int sim_ns_save(const struct sim_ns *ns);
 
-/** struct sim_ns_shape - a format as a command chooses it: FLBAS and DPS in words */
-struct sim_ns_shape {
-	uint8_t lbaf;
-	bool extended; /* MSET */
-	uint8_t pi;    /* type */
-	bool pi_first; /* PIL */
-};
+/**
+ * sim_ns_params_check() - do the parameters describe a namespace? (check.c)
+ * QEMU's rules: NAWUN is raised to NAWUPF where only that is given. Return: whether they do; else
+ * @msg says why not.
+ */
+bool sim_ns_params_check(const struct sim_subsys *s, struct sim_ns_params *p, struct sim_msg *msg);
+/** sim_ns_atomic() - NSFEAT.NSABP: NAWUN and NAWUPF are the namespace's own */
+static inline bool sim_ns_atomic(const struct sim_ns_params *p)
+{
+	return p->nawun || p->nawupf;
+}
 
 /** sim_ns_shape_check() - can a namespace with these formats have this shape? Return: 0, Invalid
  * Format or Invalid Field (Format NVM, Namespace Management) */
@@ -97,6 +147,16 @@ void sim_ns_media_params(const struct sim_ns *ns, struct sim_media_params *p);
 /** sim_ns_formats() - the formats every namespace offers, and @own (NULL: none) if it is another
  * Return: their number */
 uint8_t sim_ns_formats(struct sim_lbaf lbafs[SIM_LBAF_MAX], const struct sim_lbaf *own);
+/** sim_ns_find_format() - Return: the index of @want in @lbafs, @nlbaf when it is not there */
+uint8_t sim_ns_find_format(const struct sim_lbaf *lbafs, uint8_t nlbaf,
+			   const struct sim_lbaf *want);
+/** sim_ns_shape_extended() - whether @f is an extended protection information format (5.3.1): a
+ * host can choose it once it has set LBAFEE of Host Behavior Support */
+bool sim_ns_shape_extended(const struct sim_lbaf *f);
+/** sim_ns_get_shape() - the one a namespace is in */
+void sim_ns_get_shape(const struct sim_ns *ns, struct sim_ns_shape *shape);
+/** sim_ns_blocks_in() - blocks of format @f that @bytes hold, data and metadata */
+uint64_t sim_ns_blocks_in(const struct sim_lbaf *f, uint64_t bytes);
 
 /* identify data structures a namespace fills, zeroed before (ns/identify.c) */
 void sim_ns_fill_id(const struct sim_ns *ns, struct nvme_id_ns *id); /* CNS 00h */
@@ -105,8 +165,8 @@ void sim_ns_fill_independent(const struct sim_ns *ns,
 void sim_ns_fill_nvm(const struct sim_ns *ns, struct nvme_nvm_id_ns *id); /* 05h CSI 0 */
 /** sim_ns_fill_descs() - Namespace Identification Descriptors. Return: bytes used */
 size_t sim_ns_fill_descs(const struct sim_ns *ns, uint8_t buf[4096]); /* 03h */
-/** sim_ns_fill_common() - CNS 00h for NSID FFFFFFFFh, CNS 05h likewise (@nvm): what all namespaces
- * that could be created have in common */
+/** sim_ns_fill_common() - CNS 00h for NSID FFFFFFFFh (@id), CNS 05h likewise (@nvm): what all
+ * namespaces that could be created have in common. Either may be NULL. */
 void sim_ns_fill_common(struct nvme_id_ns *id, struct nvme_nvm_id_ns *nvm);
 
 /**
@@ -117,14 +177,41 @@ uint16_t sim_ns_flush(struct sim_ns *ns, struct sim_req *req);
 /** sim_ns_flush_all() - same, for every namespace attached to @req's controller */
 uint16_t sim_ns_flush_all(struct sim_req *req);
 
+/* ---- Namespace Write Protection (wp.c) ------------------------------------------------------ */
+
+/**
+ * sim_wp_check() - may what @ns holds be changed?
+ * The rows of commands that do have %SIM_CMD_WRITE; %SIM_CMD_WP_DENIED those that do not, but are
+ * not in figure 623's list of what a write protected namespace allows, either.
+ * Return: 0; Namespace is Write Protected; Attempted Write to Read Only Range where the medium
+ * cannot be written.
+ */
+uint16_t sim_wp_check(const struct sim_ns *ns);
+/** sim_wp_load() - what was recorded of @nsid, enum sim_wp */
+uint8_t sim_wp_load(const struct sim_subsys *s, uint32_t nsid);
+/** sim_wp_save() - record it. Return: 0 or a negative enum sim_err; 0 where nothing survives. */
+int sim_wp_save(const struct sim_subsys *s, uint32_t nsid, uint8_t wp);
+/* feature 84h, as in struct sim_feature */
+uint16_t sim_get_wp(struct sim_req *req, const struct sim_ns *ns, const struct sim_feat *f,
+		    uint8_t *data);
+uint16_t sim_set_wp(struct sim_req *req, struct sim_ns *ns, const uint8_t *data);
+
 /* ---- Format NVM (format.c) ---------------------------------------------------------------- */
+
+/* FNA: the scope of all of it is the namespace, or with NSID FFFFFFFFh those attached; figure 188 */
+#define SIM_FNA (1u << 2) /* Cryptographic Erase Supported */
 
 uint16_t sim_format_nvm(struct sim_req *req);
 /** sim_format_run() - a timer: erase a bit more. Return: the next deadline, UINT64_MAX for none.
  * No lock held. */
 uint64_t sim_format_run(struct sim_subsys *s, uint64_t now);
-/** sim_format_recover() - a Format that the process died in: it is finished. Return: 0 or SIM_E*. */
+/** sim_format_take() - a Format that the process died in: @ns, whose media is still to be opened,
+ * gets the format that it was to have. Return: whether there was one. */
+bool sim_format_take(struct sim_ns *ns);
+/** sim_format_recover() - then, with the media open: finish it. Return: 0 or SIM_E*. */
 int sim_format_recover(struct sim_ns *ns);
+/** sim_format_drop() - @ns is going: a Format of it ends here. @forget: as in sim_ns_free() */
+void sim_format_drop(struct sim_ns *ns, bool forget);
 
 /* ---- NVM commands (rw.c, copy.c, lbastatus.c, ...), rows in nvm.c -------------------------- */
 
@@ -139,6 +226,23 @@ uint16_t sim_nvm_flush(struct sim_req *req);
 uint16_t sim_nvm_copy(struct sim_req *req);
 uint16_t sim_cancel(struct sim_req *req);	  /* I/O command 18h */
 uint16_t sim_get_lba_status(struct sim_req *req); /* admin command 86h */
+
+/** sim_copy_formats() - OCFS of Identify Controller: a bit a Copy Descriptor Format */
+uint16_t sim_copy_formats(void);
+
+/* ---- LBA status (lbastatus.c) --------------------------------------------------------------- */
+
+#define SIM_LSIPI 1 /* LBA Status Information Poll Interval, 100 ms: the log costs nothing to read */
+
+/**
+ * sim_lbas_found() - blocks of @ns became bad that were not; reader or writer side held
+ * The LBA Status Information log of the controllers it is attached to has something new, and an
+ * event tells of it when the report interval (feature 15h) has passed.
+ */
+void sim_lbas_found(struct sim_ns *ns);
+uint16_t sim_lbas_get_feature(struct sim_req *req, const struct sim_ns *ns,
+			      const struct sim_feat *f, uint8_t *data); /* feature 15h */
+uint16_t sim_lbas_set_feature(struct sim_req *req, struct sim_ns *ns, const uint8_t *data);
 
 /**
  * sim_nvm_compare_write() - the two halves of a fused Compare and Write, as one

@@ -23,7 +23,8 @@ enum sim_pif {
  * struct sim_pi_fmt - protection information of the format a namespace is in
  * @type:  0: none, 1 to 3
  * @pif:   enum sim_pif
- * @sts:   Storage Tag Size: upper bits of the Storage and Reference Space that are Storage Tag
+ * @sts:   Storage Tag Size: upper bits of the Storage and Reference Space that are Storage Tag;
+ *         figure 157: 0 to 32 of 32 (16-bit guard), 16 to 64 of 80 (32-bit), 0 to 48 of 48 (64-bit)
  * @len:   bytes of the tuple, 0 with @type 0
  * @off:   where it is in a block's metadata
  * @lbads: log2 of a block's data bytes; @ms: metadata bytes of a block
@@ -37,6 +38,15 @@ struct sim_pi_fmt {
 	uint64_t lbstm;
 };
 
+/**
+ * sim_pi_extended() - is this one of the extended protection information formats (section 5.3.1)?
+ * I/O commands to it are for hosts that have set LBAFEE of Host Behavior Support (4.1.3.6.1).
+ */
+static inline bool sim_pi_extended(const struct sim_pi_fmt *fmt)
+{
+	return fmt->type && (fmt->pif != SIM_PIF_16 || fmt->sts);
+}
+
 /** sim_pi_tuple_len() - bytes of a tuple of format @pif */
 static inline uint8_t sim_pi_tuple_len(uint8_t pif)
 {
@@ -48,9 +58,10 @@ static inline uint8_t sim_pi_tuple_len(uint8_t pif)
  * @fmt:     the namespace's
  * @slba:    of the command: Type 1 counts from it
  * @pract:   the controller makes it (writes), checks and strips it (reads)
- * @guard, @app, @ref: what PRCHK asks to check; @stc: Storage Tag Check
+ * @guard, @app, @ref: what PRCHK asks to check; @stc: Storage Tag Check, where there is such a tag
  * @lbat, @lbatm: (Expected) Logical Block Application Tag and its Mask
  * @lbrt:    (Expected) Initial Logical Block Reference Tag; @lbst: Storage Tag
+ * All zeroes: a namespace without protection information.
  */
 struct sim_pi_cmd {
 	const struct sim_pi_fmt *fmt;
@@ -60,11 +71,27 @@ struct sim_pi_cmd {
 	uint64_t lbrt, lbst;
 };
 
+/** sim_pi_checks() - is there anything to check in what is read, or written without PRACT? */
+static inline bool sim_pi_checks(const struct sim_pi_cmd *pi)
+{
+	return pi->guard || pi->app || pi->ref || pi->stc;
+}
+
+/**
+ * sim_pi_alone() - PRACT of a format whose metadata is the tuple and nothing else
+ * Then metadata does not pass between host and controller (section 5.3.2).
+ */
+static inline bool sim_pi_alone(const struct sim_pi_cmd *pi)
+{
+	return pi->pract && pi->fmt->ms == pi->fmt->len;
+}
+
 /**
  * sim_pi_fields() - the tags of a command, or of one source range of a Copy
- * @prinfo: PRACT bit 3, PRCHK bits 2:0; @stc: Storage Tag Check
- * @lbtags: the tag fields as a number of 80 bits, as dwords 14, 3, 2 hold them (section 3.3.2's
- *          "variable sized" tags): @cdw2, @cdw3, @cdw14
+ * @prinfo: PRACT bit 3, PRCHK bits 2:0 (guard, application tag, reference tag)
+ * @stc:    Storage Tag Check
+ * @cdw2, @cdw3, @cdw14: the tag fields, a number of up to 80 bits, as these dwords of a command
+ *          hold it, highest bits first (section 5.3.1.4.1); of a range, its bytes, big endian
  * @cdw15:  LBATM 31:16, LBAT 15:0
  */
 void sim_pi_fields(struct sim_pi_cmd *pi, const struct sim_pi_fmt *fmt, uint64_t slba,
@@ -75,8 +102,9 @@ void sim_pi_fields(struct sim_pi_cmd *pi, const struct sim_pi_fmt *fmt, uint64_t
 enum sim_pi_kind {
 	SIM_PI_READ,	/* Read, and what a Copy reads */
 	SIM_PI_WRITE,	/* Write, and what a Copy writes */
-	SIM_PI_COMPARE, /* Compare, Verify: PRACT has no place */
-	SIM_PI_ZEROES,	/* Write Zeroes: nothing to check */
+	SIM_PI_COMPARE, /* Compare: PRACT shall be 0 */
+	SIM_PI_ZEROES,	/* Write Zeroes: PRCHK and STC shall be 0 */
+	SIM_PI_VERIFY,	/* Verify: with PRACT it is Invalid Field */
 };
 
 /**
@@ -91,13 +119,15 @@ uint16_t sim_pi_valid(const struct sim_pi_cmd *pi, enum sim_pi_kind kind);
 /**
  * sim_pi_generate() - write the tuples of @nlb blocks
  * @first: which block of the command the first of them is: reference tags count from the command's
- * @data: @nlb << lbads bytes; @md: @nlb * ms bytes
+ * @data: @nlb << lbads bytes, or NULL for as many zeroes
+ * @md:   @nlb * ms bytes; what is not protection information is the caller's, and set before
  */
 void sim_pi_generate(const struct sim_pi_cmd *pi, uint32_t first, const uint8_t *data, uint8_t *md,
 		     uint32_t nlb);
 /**
  * sim_pi_check() - check the tuples of @nlb blocks as the command asks
- * Return: 0, or Guard, Application Tag or Reference Tag Check Error with *@bad the block (of @nlb).
+ * Return: 0, or Guard, Application Tag, Storage Tag or Reference Tag Check Error, the first of them
+ * in this order, with *@bad the first such block (of @nlb).
  */
 uint16_t sim_pi_check(const struct sim_pi_cmd *pi, uint32_t first, const uint8_t *data,
 		      const uint8_t *md, uint32_t nlb, uint32_t *bad);
@@ -110,7 +140,7 @@ uint16_t sim_crc16_t10dif(uint16_t crc, const void *buf, size_t len);
 uint32_t sim_crc32c(uint32_t crc, const void *buf, size_t len);
 /** sim_crc64_nvme() - polynomial AD93D23594C93659h; 0 to begin */
 uint64_t sim_crc64_nvme(uint64_t crc, const void *buf, size_t len);
-/** sim_guard_name() - "pclmulqdq", "isa-l", "table": how guards of @pif are made here */
+/** sim_guard_name() - "vpclmulqdq", "pclmulqdq", "table": how guards of @pif are made here */
 const char *sim_guard_name(uint8_t pif);
 
 #endif /* NVMESIM_PI_H */

@@ -8,13 +8,9 @@
 #include <string.h>
 
 #include "../ctrl/ctrl.h"
-#include "../ns/ns.h"
+#include "../ns/record.h"
 #include "../pci/pci.h"
 #include "subsys.h"
-
-#define AER_TYPE_NOTICE 2
-#define AER_INFO_NS_ATTR 0x00
-#define LID_CHANGED_NS 0x04
 
 struct sim_subsys *sim_subsys_new(const struct sim_subsys_params *p, struct sim_msg *msg)
 {
@@ -35,7 +31,16 @@ struct sim_subsys *sim_subsys_new(const struct sim_subsys_params *p, struct sim_
 	memcpy(s->nqn, p->nqn, len);
 	s->clock = p->clock;
 	s->journal = p->journal;
+	s->backing = p->backing;
+	s->capacity = p->capacity;
+	s->capacity_given = p->capacity;
+	s->multi = p->multi;
 	atomic_init(&s->deadline, UINT64_MAX);
+	if (sim_stage_open(s)) {
+		snprintf(msg->text, sizeof(msg->text), "no memory for an NVM subsystem");
+		free(s);
+		return NULL;
+	}
 	return s;
 }
 
@@ -55,12 +60,8 @@ void sim_subsys_free(struct sim_subsys *s)
 	for (unsigned int i = 1; i <= SIM_NN; i++)
 		if (s->ns[i])
 			sim_ns_free(s->ns[i], false);
+	sim_stage_close(s);
 	free(s);
-}
-
-static void set_bit(uint32_t *map, uint32_t nsid)
-{
-	map[nsid / 32] |= 1u << nsid % 32;
 }
 
 struct sim_fn *sim_fn_add(struct sim_subsys *s, const struct sim_ctrl_params *p,
@@ -89,9 +90,9 @@ struct sim_fn *sim_fn_add(struct sim_subsys *s, const struct sim_ctrl_params *p,
 		goto free_ctrl;
 
 	sim_write_lock(&s->lock);
-	memcpy(c->attached, s->attach_all, sizeof(c->attached));
 	s->ctrl[cntlid] = c;
 	s->nr_ctrls++;
+	sim_attach_ctrl(c);
 	sim_write_unlock(&s->lock);
 	return fn;
 
@@ -102,65 +103,126 @@ free_fn:
 	return NULL;
 }
 
-/* a namespace became attached while the host may be using the controller */
-static void attach(struct sim_ctrl *c, uint32_t nsid)
+/* ---- configured namespaces ---------------------------------------------------------------- */
+
+/* whether the record of @nsid is of a namespace a host created where none had been configured */
+static bool is_hosts(const struct sim_subsys *s, uint32_t nsid)
 {
-	set_bit(c->attached, nsid);
-	if (c->state != SIM_CS_READY)
-		return;
-	set_bit(c->changed_ns, nsid);
-	sim_aer_event(c, AER_TYPE_NOTICE, AER_INFO_NS_ATTR, LID_CHANGED_NS);
+	struct sim_ns_rec rec;
+
+	return !sim_ns_rec_get(s, nsid, &rec) && rec.life == SIM_NS_CREATED && !rec.conf_deleted;
+}
+
+/* the NSID a namespace is configured with, or the lowest free one. Return: 0, or what is wrong */
+static int take_nsid(struct sim_subsys *s, uint32_t *nsid, struct sim_msg *msg)
+{
+	uint32_t want = *nsid;
+
+	if (!want) {
+		for (want = 1; want <= SIM_NN; want++)
+			if (!s->ns[want] && !sim_bit(s->configured, want) && !is_hosts(s, want))
+				break;
+		*nsid = want;
+		if (want <= SIM_NN)
+			return 0;
+		snprintf(msg->text, sizeof(msg->text), "no free namespace id: all %u are taken",
+			 SIM_NN);
+		return SIM_EINVAL;
+	}
+	if (want > SIM_NN) {
+		snprintf(msg->text, sizeof(msg->text),
+			 "namespace id %" PRIu32 " is not between 1 and %u", want, SIM_NN);
+		return SIM_EINVAL;
+	}
+	if (s->ns[want] || sim_bit(s->configured, want)) {
+		snprintf(msg->text, sizeof(msg->text),
+			 "namespace id %" PRIu32 " is already allocated", want);
+		return SIM_EEXIST;
+	}
+	if (is_hosts(s, want)) {
+		snprintf(msg->text, sizeof(msg->text),
+			 "namespace id %" PRIu32 " belongs to a namespace that a host created", want);
+		return SIM_EEXIST;
+	}
+	return 0;
+}
+
+static int take_capacity(struct sim_subsys *s, const struct sim_ns_params *p, struct sim_msg *msg)
+{
+	uint64_t bytes = p->store ? p->store->size : 0;
+
+	if (!s->capacity_given) {
+		s->capacity += bytes;
+	} else if (bytes > sim_unallocated(s)) {
+		snprintf(msg->text, sizeof(msg->text),
+			 "namespace %" PRIu32 " has %" PRIu64 " bytes, but of the capacity of %" PRIu64
+			 " only %" PRIu64 " are left",
+			 p->nsid, bytes, s->capacity, sim_unallocated(s));
+		return SIM_EINVAL;
+	}
+	return 0;
+}
+
+/* writer side held. Return: whether @p is there now, or a host deleted it in an earlier life */
+static int add_configured(struct sim_subsys *s, struct sim_fn *fn, struct sim_ns_params *p,
+			  struct sim_msg *msg)
+{
+	struct sim_ns_rec rec;
+	struct sim_ns *ns;
+	int err = take_nsid(s, &p->nsid, msg);
+
+	if (err)
+		return err;
+	err = sim_ns_rec_get(s, p->nsid, &rec);
+	if (err && err != SIM_ENOENT) {
+		snprintf(msg->text, sizeof(msg->text),
+			 "what is recorded of namespace %" PRIu32 " cannot be read", p->nsid);
+		return err;
+	}
+	if (!rec.conf_deleted) {
+		ns = sim_ns_new(s, p, msg);
+		if (!ns)
+			return SIM_EINVAL;
+		err = take_capacity(s, p, msg);
+		if (err) {
+			sim_ns_free(ns, false);
+			return err;
+		}
+		sim_ns_place(s, ns);
+		sim_attach_ns(ns, fn ? fn->ctrl : NULL);
+	} else {
+		err = take_capacity(s, p, msg);
+		if (err)
+			return err;
+	}
+	sim_bit_set(s->configured, p->nsid);
+	return 0;
+}
+
+static void flush_irqs(struct sim_subsys *s)
+{
+	for (unsigned int i = 0; i < SIM_MAX_CTRL; i++)
+		if (s->ctrl[i])
+			sim_irq_flush(s->ctrl[i]);
 }
 
 int64_t sim_ns_add(struct sim_subsys *s, struct sim_fn *fn, const struct sim_ns_params *p,
 		   struct sim_msg *msg)
 {
 	struct sim_ns_params np = *p;
-	struct sim_ns *ns;
+	int err;
 
-	if (!np.nsid)
-		for (np.nsid = 1; np.nsid <= SIM_NN && s->ns[np.nsid]; np.nsid++)
-			;
-	else if (np.nsid <= SIM_NN && s->ns[np.nsid]) {
-		snprintf(msg->text, sizeof(msg->text),
-			 "namespace id %" PRIu32 " is already allocated", np.nsid);
-		return SIM_EEXIST;
-	}
-	if (np.nsid > SIM_NN) {
-		snprintf(msg->text, sizeof(msg->text),
-			 p->nsid ? "namespace id %" PRIu32 " is not between 1 and %u"
-				 : "no free namespace id: %" PRIu32 " is past %u",
-			 np.nsid, SIM_NN);
-		return SIM_EINVAL;
-	}
-	if (!fn && !np.shared && s->nr_ctrls > 1) {
+	if (!fn && !np.shared && !np.detached && s->nr_ctrls > 1) {
 		snprintf(msg->text, sizeof(msg->text),
 			 "namespace %" PRIu32 " is not shared, but %u controllers would have it",
 			 np.nsid, s->nr_ctrls);
 		return SIM_EINVAL;
 	}
-	ns = sim_ns_new(s, &np, msg);
-	if (!ns)
-		return SIM_EINVAL;
-
 	sim_write_lock(&s->lock);
-	s->ns[np.nsid] = ns;
-	s->capacity += ns->nsze << ns->lbads;
-	if (fn) {
-		attach(fn->ctrl, np.nsid);
-	} else {
-		if (np.shared)
-			set_bit(s->attach_all, np.nsid);
-		for (unsigned int i = 0; i < SIM_MAX_CTRL; i++)
-			if (s->ctrl[i])
-				attach(s->ctrl[i], np.nsid);
-	}
+	err = add_configured(s, fn, &np, msg);
 	sim_write_unlock(&s->lock);
-
-	for (unsigned int i = 0; i < SIM_MAX_CTRL; i++)
-		if (s->ctrl[i])
-			sim_irq_flush(s->ctrl[i]);
-	return np.nsid;
+	flush_irqs(s);
+	return err ? err : (int64_t)np.nsid;
 }
 
 /*
@@ -178,9 +240,7 @@ void sim_subsys_reset(struct sim_subsys *s)
 		s->ctrl[i]->csts |= NVME_CSTS_NSSRO_MASK << NVME_CSTS_NSSRO_SHIFT;
 	}
 	sim_write_unlock(&s->lock);
-	for (unsigned int i = 0; i < SIM_MAX_CTRL; i++)
-		if (s->ctrl[i])
-			sim_irq_flush(s->ctrl[i]);
+	flush_irqs(s);
 }
 
 void sim_arm(struct sim_subsys *s, uint64_t deadline_ns)
@@ -198,9 +258,10 @@ void sim_arm(struct sim_subsys *s, uint64_t deadline_ns)
 uint64_t sim_run_timers(struct sim_subsys *s)
 {
 	uint64_t now = s->clock.now_ns(s->clock.opaque);
-	uint64_t next = UINT64_MAX;
+	uint64_t next;
 
 	atomic_store(&s->deadline, UINT64_MAX);
+	next = sim_format_run(s, now);
 	for (unsigned int i = 0; i < SIM_MAX_CTRL; i++) {
 		struct sim_ctrl *c = s->ctrl[i];
 		uint64_t t;
@@ -210,6 +271,8 @@ uint64_t sim_run_timers(struct sim_subsys *s)
 		t = sim_keep_alive_run(c, now);
 		next = t < next ? t : next;
 		t = sim_smart_run(c, now);
+		next = t < next ? t : next;
+		t = sim_lbas_run(c, now);
 		next = t < next ? t : next;
 		sim_irq_flush(c);
 	}

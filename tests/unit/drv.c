@@ -127,39 +127,79 @@ static void enable_pci(struct drv *d)
 	sim_cfg_write(d->fn, CFG_MSIX_CTRL, 2, 0x8000);
 }
 
+/* the host's side of a function */
+static struct drv *host_new(void)
+{
+	struct drv *d = calloc(1, sizeof(*d));
+
+	assert_non_null(d);
+	d->mem = mmap(NULL, DRV_MEM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(d->mem, MAP_FAILED);
+	d->brk = DRV_PAGE; /* address 0 of the array stays free: it tells a missing pointer */
+	return d;
+}
+
+static void add_fn(struct drv *d, struct sim_ctrl_params *p)
+{
+	struct sim_msg msg = { "" };
+
+	p->dma = (struct sim_dma_port){ port_xfer, port_map, d };
+	p->irq = (struct sim_irq_port){ port_msix, port_intx, d };
+	d->nr_vectors = p->msix_qsize;
+	d->fn = sim_fn_add(d->subsys, p, &msg);
+	if (!d->fn)
+		fail_msg("%s", msg.text);
+}
+
+struct drv *drv_add_fn(struct drv *root, const struct sim_ctrl_params *ctrl)
+{
+	struct drv *d = host_new();
+	struct drv_params p;
+
+	drv_params(&p);
+	if (ctrl)
+		p.ctrl = *ctrl;
+	d->root = root;
+	d->subsys = root->subsys;
+	d->store = root->store;
+	d->no_map = root->no_map;
+	d->next = root->next;
+	root->next = d;
+	add_fn(d, &p.ctrl);
+	enable_pci(d);
+	return d;
+}
+
 struct drv *drv_new(const struct drv_params *params)
 {
 	struct drv_params p;
 	struct sim_msg msg = { "" };
-	struct drv *d = calloc(1, sizeof(*d));
+	struct drv *d = host_new();
 
-	assert_non_null(d);
 	if (params)
 		p = *params;
 	else
 		drv_params(&p);
-	d->mem = mmap(NULL, DRV_MEM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	assert_ptr_not_equal(d->mem, MAP_FAILED);
-	d->brk = DRV_PAGE; /* address 0 of the array stays free: it tells a missing pointer */
+	d->root = d;
 	d->now_ns = 1000000000;
 	d->wall_ms = 1700000000000;
 	d->armed = UINT64_MAX;
 	d->no_map = p.no_map;
-	d->nr_vectors = p.ctrl.msix_qsize;
 	d->journal = p.journal;
+	if (!d->journal.area)
+		store_anon_areas(&d->journal);
 
 	d->subsys = sim_subsys_new(&(struct sim_subsys_params){
 		.nqn = "nqn.2019-08.org.qemu:test",
 		.clock = { port_now, port_wall, port_arm, d },
-		.journal = p.journal,
+		.journal = d->journal,
+		.backing = p.backing,
+		.capacity = p.capacity,
+		.multi = p.multi,
 	}, &msg);
 	if (!d->subsys)
 		fail_msg("%s", msg.text);
-	p.ctrl.dma = (struct sim_dma_port){ port_xfer, port_map, d };
-	p.ctrl.irq = (struct sim_irq_port){ port_msix, port_intx, d };
-	d->fn = sim_fn_add(d->subsys, &p.ctrl, &msg);
-	if (!d->fn)
-		fail_msg("%s", msg.text);
+	add_fn(d, &p.ctrl);
 	d->store = p.ns.store;
 	if (p.ns_bytes) {
 		if (!d->store) {
@@ -178,8 +218,11 @@ void drv_free(struct drv *d)
 	sim_subsys_free(d->subsys);
 	if (d->own_store)
 		store_free(d->store);
-	munmap(d->mem, DRV_MEM);
-	free(d);
+	for (struct drv *next; d; d = next) {
+		next = d->next;
+		munmap(d->mem, DRV_MEM);
+		free(d);
+	}
 }
 
 /* ---- memory and registers ----------------------------------------------------------------- */
@@ -264,6 +307,16 @@ void drv_disable(struct drv *d)
 	assert_int_equal(drv_r32(d, NVME_REG_CSTS) & 1, 0);
 }
 
+void drv_lbafee(struct drv *d)
+{
+	struct drv_cmd cmd = { { 0x09 } };
+	uint64_t iova = drv_alloc(d, 512);
+
+	cmd.dw[10] = 0x16;
+	((uint8_t *)drv_ptr(d, iova))[2] = 1;
+	assert_int_equal(drv_admin(d, &cmd, iova, 512, NULL), 0);
+}
+
 /* ---- commands ----------------------------------------------------------------------------- */
 
 uint16_t drv_submit(struct drv *d, struct drv_queue *q, struct drv_cmd *cmd)
@@ -312,7 +365,7 @@ uint16_t drv_exec(struct drv *d, struct drv_queue *q, struct drv_cmd *cmd, struc
 	for (unsigned int turn = 0; !drv_poll(d, q, cqe); turn++) {
 		if (turn == WAIT_TURNS)
 			fail_msg("no completion for opcode %02xh", cmd->dw[0] & 0xff);
-		if (d->own_store && store_fd(d->store) >= 0)
+		if (d->root->own_store && store_fd(d->store) >= 0)
 			store_run(d->store);
 		sim_run_timers(d->subsys);
 		sched_yield();
@@ -352,6 +405,12 @@ void drv_prps(struct drv *d, struct drv_cmd *cmd, uint64_t iova, size_t len)
 	cmd->dw[9] = (uint32_t)(prp2 >> 32);
 }
 
+void drv_mptr(struct drv_cmd *cmd, uint64_t iova)
+{
+	cmd->dw[4] = (uint32_t)iova;
+	cmd->dw[5] = (uint32_t)(iova >> 32);
+}
+
 uint16_t drv_admin(struct drv *d, struct drv_cmd *cmd, uint64_t iova, size_t len,
 		   struct drv_cqe *cqe)
 {
@@ -369,7 +428,7 @@ uint16_t drv_io(struct drv *d, struct drv_cmd *cmd, uint64_t iova, size_t len, s
 
 void drv_advance(struct drv *d, uint64_t ns)
 {
-	d->now_ns += ns;
-	d->wall_ms += ns / 1000000;
+	d->root->now_ns += ns;
+	d->root->wall_ms += ns / 1000000;
 	sim_run_timers(d->subsys);
 }

@@ -54,6 +54,8 @@ struct drv {
 	bool no_map;	/* queues are reached by transfers, not through their address */
 	unsigned int xfers; /* calls of the DMA port's xfer */
 	unsigned int nr_vectors;
+	struct drv *root; /* the function that drv_new() made: clock, subsystem, store are its */
+	struct drv *next; /* other functions of the subsystem, drv_add_fn() */
 };
 
 /** drv_params() - what drv_new() builds, QEMU's defaults; a test changes what it is about */
@@ -63,18 +65,26 @@ struct drv_params {
 	uint64_t ns_bytes; /* 0: no namespace */
 	struct sim_journal_port journal;
 	bool no_map;
+	struct sim_backing_port backing; /* media of namespaces that are created; none */
+	uint64_t capacity;
+	bool multi;
 };
 void drv_params(struct drv_params *p);
 
 /** drv_new() - function built, PCI and MSI-X enabled, vectors unmasked, controller not enabled
  * NULL p: defaults, 64 MiB namespace. A store in p->ns stays the test's. */
 struct drv *drv_new(const struct drv_params *p);
+/** drv_add_fn() - another function, with memory and a controller of its own, in @d's subsystem
+ * NULL p: as drv_params() has it. drv_free() of @d frees it, too. */
+struct drv *drv_add_fn(struct drv *d, const struct sim_ctrl_params *p);
 void drv_free(struct drv *d);
 /** drv_enable() - AQA, ASQ, ACQ, CC, wait RDY; admin queue of 32
  * drv_start(): that, plus an I/O queue pair of 64 */
 void drv_enable(struct drv *d);
 void drv_start(struct drv *d);
 void drv_disable(struct drv *d);
+/** drv_lbafee() - Host Behavior Support: this host knows extended LBA formats */
+void drv_lbafee(struct drv *d);
 
 uint32_t drv_r32(struct drv *d, uint64_t off);
 uint64_t drv_r64(struct drv *d, uint64_t off);
@@ -98,6 +108,8 @@ uint16_t drv_admin(struct drv *d, struct drv_cmd *cmd, uint64_t iova, size_t len
 		   struct drv_cqe *cqe);
 uint16_t drv_io(struct drv *d, struct drv_cmd *cmd, uint64_t iova, size_t len, struct drv_cqe *cqe);
 void drv_prps(struct drv *d, struct drv_cmd *cmd, uint64_t iova, size_t len);
+/** drv_mptr() - the Metadata Pointer: of metadata, or with PSDT 10b of an SGL descriptor */
+void drv_mptr(struct drv_cmd *cmd, uint64_t iova);
 /** drv_create_queue() - I/O completion and submission queue @qid of @size entries, vector @qid */
 void drv_create_queue(struct drv *d, struct drv_queue *q, uint16_t qid, uint16_t size);
 /** drv_advance() - let time pass, running what is due */

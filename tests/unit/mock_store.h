@@ -134,7 +134,7 @@ static inline void mock_init(struct mock_store *m, uint64_t size)
 		mock_flush, mock_check, mock_used,  mock_next_data,
 	};
 
-	*m = (struct mock_store){ .st = { &ops, size, false }, .mem = calloc(1, size) };
+	*m = (struct mock_store){ .st = { .ops = &ops, .size = size }, .mem = calloc(1, size) };
 }
 
 static inline void mock_free(struct mock_store *m)

@@ -72,6 +72,11 @@ static inline uint64_t slow_used(struct sim_store *st)
 	return slow_ram(st)->ops->used(slow_ram(st));
 }
 
+static inline int slow_next_data(struct sim_store *st, uint64_t off, uint64_t *start, uint64_t *end)
+{
+	return slow_ram(st)->ops->next_data(slow_ram(st), off, start, end);
+}
+
 static inline struct slow_store *slow_new(uint64_t size)
 {
 	static const struct sim_store_ops ops = {
@@ -82,6 +87,7 @@ static inline struct slow_store *slow_new(uint64_t size)
 		.flush = slow_flush,
 		.check = slow_check,
 		.used = slow_used,
+		.next_data = slow_next_data,
 	};
 	struct slow_store *s = calloc(1, sizeof(*s));
 	struct sim_msg msg;

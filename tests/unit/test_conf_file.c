@@ -87,7 +87,7 @@ static void test_bad(void **state)
 		{ CTRL "size = 1G\n", "t.conf:3: size: no such key of [controller]; it is one of "
 				      "[drive]" },
 		{ "[subsystem s]\nid = x\n", "t.conf:2: id: no such key of [subsystem]; allowed: "
-					     "nqn" },
+					     "nqn, capacity" },
 		{ CTRL "serial = b\n", "t.conf:3: serial: given twice" },
 		{ CTRL "mdts = 12\n", "t.conf:3: mdts: must be between 1 and 9, not '12'" },
 		{ CTRL "mdts =\n", "t.conf:3: mdts: must be between 1 and 9, not ''" },

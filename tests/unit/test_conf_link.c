@@ -61,7 +61,69 @@ static void test_bad(void **state)
 		    "-device nvme-ns,drive=e,bus=b,nsid=3" },
 		  "-device nvme-ns,drive=e,bus=b,nsid=3: nsid: namespace id '3' already "
 		  "allocated" },
+		{ { DRIVE("d"), "-device nvme,serial=a", "-device nvme-ns,drive=d,ms=7,pi=1" },
+		  "-device nvme-ns,drive=d,ms=7,pi=1: pi: at least 8 bytes of metadata required to "
+		  "enable protection information; ms is 7" },
+		{ { DRIVE("d"), "-device nvme,serial=a", "-device nvme-ns,drive=d,pi=3" },
+		  "-device nvme-ns,drive=d,pi=3: pi: at least 8 bytes of metadata required to "
+		  "enable protection information; ms is 0" },
+		{ { DRIVE("d"), "-device nvme,serial=a",
+		    "-device nvme-ns,drive=d,ms=15,pi=2,pif=2" },
+		  "-device nvme-ns,drive=d,ms=15,pi=2,pif=2: pi: at least 16 bytes of metadata "
+		  "required to enable protection information; ms is 15" },
+		{ { DRIVE("d"), "-device nvme,serial=a,drive=d,min_io_size=768" },
+		  "-device nvme,serial=a,drive=d,min_io_size=768: min_io_size: min_io_size must be a "
+		  "multiple of logical_block_size" },
+		{ { DRIVE("d"), "-device nvme,serial=a",
+		    "-device nvme-ns,drive=d,logical_block_size=4k,opt_io_size=6k" },
+		  "-device nvme-ns,drive=d,logical_block_size=4k,opt_io_size=6k: opt_io_size: "
+		  "opt_io_size must be a multiple of logical_block_size" },
+		{ { DRIVE("d"), "-device nvme,serial=a",
+		    "-device nvme-ns,drive=d,discard_granularity=100" },
+		  "-device nvme-ns,drive=d,discard_granularity=100: discard_granularity: "
+		  "discard_granularity must be a multiple of logical_block_size" },
+		/* what a namespace keeps whole is at least what its controllers do */
+		{ { DRIVE("d"), "-device nvme,serial=a",
+		    "-device nvme-ns,drive=d,atomic.nawun=3,atomic.nawupf=4" },
+		  "-device nvme-ns,drive=d,atomic.nawun=3,atomic.nawupf=4: atomic.nawupf: 4 is "
+		  "larger than nawun, 3" },
+		{ { DRIVE("d"), "-device nvme,serial=a,atomic.awun=7",
+		    "-device nvme-ns,drive=d,atomic.nawun=3" },
+		  "-device nvme-ns,drive=d,atomic.nawun=3: atomic.nawun: 3 is less than the "
+		  "controller's awun, 7" },
+		{ { DRIVE("d"), "-device nvme,serial=a,atomic.awun=7,atomic.awupf=7",
+		    "-device nvme-ns,drive=d,atomic.nawun=7,atomic.nawupf=3" },
+		  "-device nvme-ns,drive=d,atomic.nawun=7,atomic.nawupf=3: atomic.nawupf: 3 is less "
+		  "than the controller's awupf, 7" },
+		{ { DRIVE("d"), "-device nvme-subsys,id=s",
+		    "-device nvme,id=x,serial=a,subsys=s,atomic.awun=7",
+		    "-device nvme,id=y,serial=a,subsys=s",
+		    "-device nvme-ns,drive=d,bus=y,atomic.nawun=3" },
+		  "-device nvme-ns,drive=d,bus=y,atomic.nawun=3: atomic.nawun: 3 is less than the "
+		  "controller's awun, 7" },
+		{ { DRIVE("d"), "-device nvme,serial=a",
+		    "-device nvme-ns,drive=d,atomic.nawun=3,atomic.nabsn=2" },
+		  "-device nvme-ns,drive=d,atomic.nawun=3,atomic.nabsn=2: atomic.nabsn: 2 is less "
+		  "than awun, 0, or nawun, 3" },
+		{ { DRIVE("d"), "-device nvme,serial=a,atomic.awun=7,atomic.awupf=7",
+		    "-device nvme-ns,drive=d,atomic.nabspf=3" },
+		  "-device nvme-ns,drive=d,atomic.nabspf=3: atomic.nabspf: 3 is less than awupf, 7, "
+		  "or nawupf, 0" },
+		{ { DRIVE("d"), "-device nvme,serial=a",
+		    "-device nvme-ns,drive=d,atomic.nabsn=7,atomic.nabo=4" },
+		  "-device nvme-ns,drive=d,atomic.nabsn=7,atomic.nabo=4: atomic.nabo: 4 is larger "
+		  "than nabsn, 7, or nabspf, 0" },
+		{ { DRIVE("d"), "-device nvme,serial=a",
+		    "-device nvme-ns,drive=d,atomic.nawun=7,atomic.mam=on" },
+		  "-device nvme-ns,drive=d,atomic.nawun=7,atomic.mam=on: atomic.mam: needs nawun, "
+		  "nawupf, nabsn and nabspf, all the same and not 0" },
 		/* others */
+		{ { "-device nvme-subsys,id=s", "-device nvme,serial=a,subsys=s,capacity=1G" },
+		  "-device nvme,serial=a,subsys=s,capacity=1G: capacity: is of the subsystem; give "
+		  "it to nvme-subsys 's'" },
+		{ { "-device nvme,serial=a,opt_io_size=4096" },
+		  "-device nvme,serial=a,opt_io_size=4096: opt_io_size: is of the namespace that "
+		  "drive= makes; without drive= give it to the namespace" },
 		{ { DRIVE("d"), DRIVE("d") },
 		  "-drive if=none,size=1M,id=d: id: duplicate id 'd', first used at -drive "
 		  "if=none,size=1M,id=d" },
@@ -162,6 +224,83 @@ static void test_legacy(void **state)
 	assert_int_equal(c.ns[1].drive_index, 1);
 	assert_int_equal(c.ns[2].nsid, 1); /* of another subsystem */
 	assert_int_equal(c.ns[2].ctrl_index, 1);
+	conf_free(&c);
+}
+
+/* the parameters of metadata, copy, atomicity and attachment arrive, and QEMU's defaults */
+static void test_namespace(void **state)
+{
+	static const char *const words[] = {
+		DRIVE("d"),
+		DRIVE("e"),
+		"-device nvme-subsys,id=s,capacity=64M",
+		"-device nvme,serial=a,subsys=s,ctratt.mem=on,atomic.dn=on,atomic.awun=3,"
+		"atomic.awupf=1",
+		"-device nvme-ns,drive=d",
+		"-device nvme-ns,drive=e,shared=off,detached=on,ms=64,mset=1,pi=2,pil=1,pif=1,"
+		"mssrl=9,mcl=90,msrc=8,atomic.nawun=7,atomic.nawupf=7,atomic.nabsn=7,"
+		"atomic.nabspf=7,atomic.nabo=2,atomic.mam=on,min_io_size=8k,opt_io_size=64k,"
+		"discard_granularity=1M",
+	};
+	const struct conf_ns *ns;
+	struct conf c;
+	char err[1024];
+
+	if (read_words(&c, words, COUNT(words), err, sizeof(err)))
+		fail_msg("%s", err);
+	assert_int_equal(c.subsys[0].capacity, 64 << 20);
+	assert_true(c.ctrl[0].ctratt_mem && c.ctrl[0].atomic_dn);
+	assert_int_equal(c.ctrl[0].awun, 3);
+	assert_int_equal(c.ctrl[0].awupf, 1);
+
+	ns = &c.ns[0];
+	assert_true(ns->shared && !ns->detached);
+	assert_int_equal(ns->ms | ns->mset | ns->pi | ns->pil | ns->pif, 0);
+	assert_int_equal(ns->mssrl, 128);
+	assert_int_equal(ns->mcl, 128);
+	assert_int_equal(ns->msrc, 127);
+	assert_int_equal(ns->nawun | ns->nawupf | ns->nabsn | ns->nabspf | ns->nabo, 0);
+	assert_int_equal(ns->min_io_size | ns->opt_io_size, 0);
+	assert_int_equal(ns->discard_granularity, UINT32_MAX);
+
+	ns = &c.ns[1];
+	assert_true(!ns->shared && ns->detached && ns->mam);
+	assert_int_equal(ns->ms, 64);
+	assert_int_equal(ns->mset, 1);
+	assert_int_equal(ns->pi, 2);
+	assert_int_equal(ns->pil, 1);
+	assert_int_equal(ns->pif, 1);
+	assert_int_equal(ns->mssrl, 9);
+	assert_int_equal(ns->mcl, 90);
+	assert_int_equal(ns->msrc, 8);
+	assert_int_equal(ns->nawun, 7);
+	assert_int_equal(ns->nawupf, 7);
+	assert_int_equal(ns->nabsn, 7);
+	assert_int_equal(ns->nabspf, 7);
+	assert_int_equal(ns->nabo, 2);
+	assert_int_equal(ns->min_io_size, 8192);
+	assert_int_equal(ns->opt_io_size, 65536);
+	assert_int_equal(ns->discard_granularity, 1 << 20);
+	conf_free(&c);
+}
+
+/* QEMU: without its own, NAWUN is NAWUPF; an AWUPF past AWUN is reported as 0 */
+static void test_atomic(void **state)
+{
+	static const char *const words[] = {
+		DRIVE("d"),
+		"-device nvme,serial=a,atomic.awun=3,atomic.awupf=4",
+		"-device nvme-ns,drive=d,atomic.nawupf=5",
+	};
+	struct conf c;
+	char err[1024];
+
+	if (read_words(&c, words, COUNT(words), err, sizeof(err)))
+		fail_msg("%s", err);
+	assert_int_equal(c.ctrl[0].awun, 3);
+	assert_int_equal(c.ctrl[0].awupf, 0);
+	assert_int_equal(c.ns[0].nawun, 5);
+	assert_int_equal(c.ns[0].nawupf, 5);
 	conf_free(&c);
 }
 
@@ -344,6 +483,7 @@ int main(void)
 		cmocka_unit_test(test_subsys),	   cmocka_unit_test(test_nqn_length),
 		cmocka_unit_test(test_num_queues), cmocka_unit_test(test_identifiers),
 		cmocka_unit_test(test_full),	   cmocka_unit_test(test_order),
+		cmocka_unit_test(test_namespace),  cmocka_unit_test(test_atomic),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

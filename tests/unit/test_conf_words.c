@@ -129,7 +129,8 @@ static void test_bad(void **state)
 		  "of nvme-ns" },
 		{ "-device nvme-subsys,colour=red",
 		  "-device nvme-subsys,colour=red: colour: no such "
-		  "key of nvme-subsys; allowed: id, nqn" },
+		  "key of nvme-subsys; allowed: id, nqn, "
+		  "capacity" },
 		{ "-device virtio-blk,drive=x",
 		  "-device virtio-blk,drive=x: driver: 'virtio-blk' is not a valid device model "
 		  "name; allowed: nvme, nvme-ns, nvme-subsys" },
@@ -156,16 +157,21 @@ static void test_bad(void **state)
 		{ "-device nvme,sriov_max_vfs=1,",
 		  "-device nvme,sriov_max_vfs=1,: sriov_max_vfs: not "
 		  "supported yet; allowed: 0" },
-		{ "-device nvme-ns,shared=off", "-device nvme-ns,shared=off: shared: not supported "
-						"yet; allowed: on" },
-		{ "-device nvme-ns,detached=on", "-device nvme-ns,detached=on: detached: not "
-						 "supported yet; allowed: off" },
 		{ "-device nvme-ns,zoned=on", "-device nvme-ns,zoned=on: zoned: not supported yet; "
 					      "allowed: off" },
 		{ "-device nvme-ns,fdp.ruhs=0;1;2", "-device nvme-ns,fdp.ruhs=0;1;2: fdp.ruhs: not "
 						    "supported yet" },
-		{ "-device nvme-ns,ms=8,pi=1", "-device nvme-ns,ms=8,pi=1: ms: not supported yet; "
-					       "allowed: 0" },
+		/* metadata */
+		{ "-device nvme-ns,pi=4", "-device nvme-ns,pi=4: pi: must be between 0 and 3, not "
+					  "'4'" },
+		{ "-device nvme-ns,pif=3", "-device nvme-ns,pif=3: pif: must be between 0 and 2, "
+					   "not '3'" },
+		{ "-device nvme-ns,mset=2", "-device nvme-ns,mset=2: mset: must be between 0 and "
+					    "1, not '2'" },
+		{ "-device nvme-ns,ms=65536", "-device nvme-ns,ms=65536: ms: must be between 0 and "
+					      "65535, not '65536'" },
+		{ "-device nvme-ns,shared=maybe", "-device nvme-ns,shared=maybe: shared: must be "
+						  "'on' or 'off', not 'maybe'" },
 		{ "-device nvme-subsys,id=s,fdp=on", "-device nvme-subsys,id=s,fdp=on: fdp: not "
 						     "supported yet; allowed: off" },
 		{ "-device nvme-subsys,nqn=", "-device nvme-subsys,nqn=: nqn: must be 1 to 202 "

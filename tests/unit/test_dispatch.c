@@ -157,7 +157,7 @@ static void test_read_only(void **state)
 	drv_start(d);
 	assert_int_equal(io(d, 0x01, 0, 1), 0x182 | DNR | MORE);
 	assert_int_equal(io(d, 0x08, 0, 1), 0x182 | DNR | MORE);
-	assert_int_equal(io(d, 0x09, 0, 1), 0x182 | DNR | MORE);
+	assert_int_equal(io(d, 0x09, 0, 1), 0); /* no attribute: nothing is changed */
 	assert_int_equal(io(d, 0x02, 0, 1), 0);
 	assert_int_equal(io(d, 0x00, 0, 1), 0);
 	drv_free(d);

@@ -45,9 +45,13 @@ static void test_ctrl(void **state)
 	assert_int_equal(get32(id + 80), drv_r32(d, 0x08)); /* the register VS says the same */
 	assert_int_not_equal(get32(id + 84), 0); /* RTD3R */
 	assert_int_not_equal(get32(id + 88), 0); /* RTD3E */
-	assert_int_equal(get32(id + 92), 0x100); /* OAES: namespace attribute notices */
+	/* OAES: attached namespace attribute, LBA status information notices */
+	assert_int_equal(get32(id + 92), 1 << 8 | 1 << 13);
+	/* CTRATT: 128-bit host identifier, namespace granularity, extended LBA formats */
+	assert_int_equal(get32(id + 96), 1 << 0 | 1 << 7 | 1 << 15);
 	assert_int_equal(id[111], 1); /* CNTRLTYPE: I/O controller */
-	assert_int_equal(get16(id + 256), 0); /* OACS */
+	/* OACS: Format NVM, Namespace Management, Get LBA Status */
+	assert_int_equal(get16(id + 256), 1 << 1 | 1 << 3 | 1 << 9);
 	assert_int_equal(id[258], 3); /* ACL */
 	assert_int_equal(id[259], 2); /* AERL */
 	assert_int_equal(id[260], 0x03); /* FRMW: one slot, read only */
@@ -64,12 +68,16 @@ static void test_ctrl(void **state)
 	assert_int_equal(id[513], 0x44); /* CQES */
 	assert_int_equal(get16(id + 514), 0); /* MAXCMD */
 	assert_int_equal(get32(id + 516), SIM_NN);
-	/* ONCS: Compare, DSM, Write Zeroes, Select, Timestamp */
-	assert_int_equal(get16(id + 520), 0x5d);
-	assert_int_equal(get16(id + 522), 0); /* FUSES */
-	assert_int_equal(id[524], 0); /* FNA */
+	/*
+	 * ONCS: Compare, Write Uncorrectable, DSM, Write Zeroes, Select, Reservations, Timestamp,
+	 * Copy, of single atomicity, and always fast. Verify's bit would make VSL a recommendation.
+	 */
+	assert_int_equal(get16(id + 520), 0x77f);
+	assert_int_equal(get16(id + 522), 1); /* FUSES: Compare and Write */
+	assert_int_equal(id[524], 1 << 2); /* FNA: Cryptographic Erase */
 	assert_int_equal(id[525], 0x07); /* VWC */
-	assert_int_equal(get32(id + 536), 1 | 1 << 18); /* SGLS: may be longer than the data */
+	/* SGLS: may be longer than the data; MPTR is an address, or an SGL's */
+	assert_int_equal(get32(id + 536), 1 | 1 << 17 | 1 << 18 | 1 << 19);
 	assert_memory_equal(id + 768, "nqn.", 4);
 	assert_int_equal(id[768 + 223], 0); /* SUBNQN ends */
 	assert_int_equal(get16(id + 2048), 0x9c4); /* PS0: MP */
@@ -86,7 +94,7 @@ static void test_ctrl_honest(void **state)
 		uint8_t opcode;
 		uint16_t oncs;
 	} cmds[] = { { 0x05, 1 << 0 }, { 0x04, 1 << 1 }, { 0x09, 1 << 2 }, { 0x08, 1 << 3 },
-		     { 0x0d, 1 << 5 }, { 0x0c, 1 << 7 }, { 0x19, 1 << 8 } };
+		     { 0x0d, 1 << 5 }, { 0x19, 1 << 8 } };
 	struct drv *d = drv_new(NULL);
 	struct drv_cqe cqe;
 	uint16_t oncs;
@@ -176,11 +184,14 @@ static void test_nsid_rules(void **state)
 
 	drv_enable(d);
 	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		uint16_t broadcast = rows[i].cns == 0x12 ? ST_INVALID_FIELD : ST_INVALID_NS;
+		uint16_t broadcast = ST_INVALID_NS;
 
+		if (rows[i].cns == 0x12)
+			broadcast = ST_INVALID_FIELD;
+		if (rows[i].cns == 0x00 || rows[i].cns == 0x05) /* what all have in common */
+			broadcast = ST_OK;
 		assert_int_equal(identify(d, 1, rows[i].cns, 0, &id), ST_OK);
-		/* no metadata, hence nothing in the NVM Command Set's own data structure */
-		assert_int_equal(all_zero(id, 4096), rows[i].cns == 0x05 || rows[i].cns == 0x1b);
+		assert_false(all_zero(id, 4096));
 		assert_int_equal(identify(d, 2, rows[i].cns, 0, &id), rows[i].status);
 		if (rows[i].status == ST_OK)
 			assert_true(all_zero(id, 4096));
@@ -192,11 +203,52 @@ static void test_nsid_rules(void **state)
 	drv_free(d);
 }
 
+/*
+ * What all namespaces that could be created have in common (NVM Command Set 1.1, figures 114 and
+ * 118): the formats are those of a namespace, and what is a namespace's own is 0.
+ */
+static void test_common(void **state)
+{
+	struct drv *d = drv_new(NULL);
+	uint8_t *all, *one;
+
+	drv_enable(d);
+	assert_int_equal(identify(d, NSID_ALL, 0x00, 0, &all), ST_OK);
+	assert_int_equal(identify(d, 1, 0x00, 0, &one), ST_OK);
+	assert_true(all_zero(all, 24)); /* NSZE, NCAP, NUSE */
+	assert_int_equal(all[25], one[25]); /* NLBAF */
+	assert_memory_equal(all + 128, one + 128, 4 * 64);
+	assert_int_equal(all[27], one[27]); /* MC */
+	assert_int_equal(all[28], one[28]); /* DPC */
+	assert_int_equal(all[30], 1); /* NMIC: they may be shared */
+	assert_true(all_zero(all + 104, 24)); /* NGUID, EUI64 */
+	assert_int_equal(identify(d, NSID_ALL, 0x05, 0, &all), ST_OK);
+	assert_int_equal(identify(d, 1, 0x05, 0, &one), ST_OK);
+	assert_memory_equal(all + 8, one + 8, 4 + 4 * 64); /* PIC, ELBAF */
+	assert_true(all_zero(all, 8)); /* LBSTM */
+	drv_free(d);
+}
+
+/* NVM Command Set 1.1, section 4.1.5.8: one descriptor, as it is 0's based, for all formats */
+static void test_granularity(void **state)
+{
+	struct drv *d = drv_new(NULL);
+	uint8_t *page;
+
+	drv_enable(d);
+	assert_int_equal(identify(d, 0, 0x16, 0, &page), ST_OK);
+	assert_true(all_zero(page, 32)); /* attributes, number of descriptors */
+	assert_int_equal(get64(page + 32), 4096); /* NSG */
+	assert_int_equal(get64(page + 40), 4096); /* NCG */
+	assert_true(all_zero(page + 48, 4096 - 48));
+	drv_free(d);
+}
+
 static void test_unknown(void **state)
 {
 	/* CNS 04h, 14h, 15h, 17h, 18h, 19h belong to what is not supported; 20h up is reserved */
-	static const uint8_t cns[] = { 0x04, 0x09, 0x0a, 0x14, 0x15, 0x16, 0x17,
-				       0x18, 0x19, 0x1d, 0x1e, 0x20, 0x80, 0xff };
+	static const uint8_t cns[] = { 0x04, 0x14, 0x15, 0x17, 0x18, 0x19,
+				       0x1d, 0x1e, 0x20, 0x80, 0xff };
 	struct drv *d = drv_new(NULL);
 	uint8_t *id;
 
@@ -253,7 +305,7 @@ static void test_csi(void **state)
 		assert_int_equal(identify(d, 1, cns[i], 0x30u << 24, &page), ST_INVALID_FIELD);
 	}
 	assert_int_equal(identify(d, 0, 0x06, 0, &page), ST_OK);
-	assert_int_equal(page[0], 0); /* VSL: there is no Verify */
+	assert_int_equal(page[0], 7); /* VSL, as configured */
 	assert_int_equal(get32(page + 20), 0x00010100); /* VER: NVM Command Set 1.1 */
 	drv_free(d);
 }
@@ -349,6 +401,8 @@ int main(void)
 		cmocka_unit_test(test_full_length_text),
 		cmocka_unit_test(test_ns),
 		cmocka_unit_test(test_nsid_rules),
+		cmocka_unit_test(test_common),
+		cmocka_unit_test(test_granularity),
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_ns_lists),
 		cmocka_unit_test(test_csi),

@@ -6,7 +6,8 @@ static const struct {
 	uint8_t lid;
 	uint16_t len;
 } logs[] = { { 0x00, 1024 }, { 0x01, 4096 }, { 0x02, 512 },  { 0x03, 512 },
-	     { 0x04, 4096 }, { 0x05, 4096 }, { 0x12, 1024 }, { 0x13, 4096 } };
+	     { 0x04, 4096 }, { 0x05, 4096 }, { 0x0e, 16384 }, { 0x12, 1024 },
+	     { 0x13, 4096 }, { 0x80, 64 } };
 
 static bool supported(unsigned int lid)
 {

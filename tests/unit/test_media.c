@@ -2,6 +2,7 @@
 /*
  * test_media.c - data on its way between host and medium, and what a failing medium looks like.
  */
+#include "../../core/ns/ns.h"
 #include "mock_store.h"
 #include "nvmcmd.h"
 
@@ -190,13 +191,123 @@ static void test_zero_errors(void **state)
 	assert_int_equal(u64_at(smart(f->d).media_errors), 1);
 }
 
+/* ---- which blocks are allocated ----------------------------------------------------------- */
+
+static struct sim_media *media(struct fixture *f)
+{
+	return &f->d->subsys->ns[1]->media;
+}
+
+static bool allocated(struct fixture *f, uint64_t slba, uint32_t nlb, bool want)
+{
+	return sim_blocks_find_alloc(&media(f)->blocks, slba, slba + nlb, !want) == slba + nlb;
+}
+
+static uint16_t drop(struct fixture *f, uint64_t slba, uint32_t nlb)
+{
+	struct drv_cmd cmd = rw_cmd(OP_WRITE_ZEROES, slba, nlb, 1u << 25); /* DEAC */
+
+	return drv_io(f->d, &cmd, 0, 0, NULL);
+}
+
+static void test_allocated(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t half = (1 << 20) / LBS / 2; /* what the mock store says it holds */
+
+	assert_int_equal(media(f)->blocks.nr_alloc, half);
+	assert_true(allocated(f, half, (uint32_t)half, false));
+	assert_int_equal(io(f, OP_WRITE, half + 7, 3), 0);
+	assert_true(allocated(f, half + 7, 3, true));
+	assert_int_equal(media(f)->blocks.nr_alloc, half + 3);
+	assert_int_equal(io(f, OP_READ, half + 100, 3), 0);
+	assert_int_equal(media(f)->blocks.nr_alloc, half + 3);
+	assert_int_equal(drop(f, 2, 4), 0);
+	assert_true(allocated(f, 2, 4, false));
+	assert_int_equal(media(f)->blocks.nr_alloc, half - 1);
+	/* what could not be zeroed is not told to be */
+	f->m.zero_err = SIM_EIO;
+	assert_int_equal(drop(f, 20, 4), 0x280);
+	assert_true(allocated(f, 20, 4, true));
+	/* what nobody has written need not be zeroed */
+	f->m.nr_zeroes = 0;
+	assert_int_equal(drop(f, half + 500, 4), 0);
+	assert_int_equal(f->m.nr_zeroes, 0);
+	f->m.zero_err = 0;
+}
+
+/* runs of blocks that lie close together are released by one call, but nothing beside them */
+static void test_deallocate_runs(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t half = (1 << 20) / LBS / 2;
+
+	memset(drv_ptr(f->d, f->buf), 0x44, 64 << 10);
+	for (unsigned int i = 0; i < 10; i++)
+		assert_int_equal(io(f, OP_WRITE, half + i * 5, 2), 0);
+	f->m.nr_zeroes = 0;
+	assert_int_equal(drop(f, half + 1, 40), 0);
+	assert_int_equal(f->m.nr_zeroes, 1);
+	assert_true(f->m.last_unmap);
+	assert_int_equal(f->m.mem[half * LBS], 0x44);
+	assert_int_equal(f->m.mem[(half + 1) * LBS], 0);
+	assert_int_equal(f->m.mem[(half + 40) * LBS], 0);
+	assert_int_equal(f->m.mem[(half + 41) * LBS], 0x44);
+	assert_true(allocated(f, half + 1, 40, false));
+	assert_true(allocated(f, half + 41, 1, true));
+}
+
+/* a block that was made bad is good once it is written; reading another does not ask */
+static void test_bad_is_written(void **state)
+{
+	struct fixture *f = *state;
+	struct sim_blocks *b = &media(f)->blocks;
+
+	assert_int_equal(sim_blocks_set_bad(b, 30, 10), 0);
+	assert_int_equal(io(f, OP_WRITE, 32, 2), 0);
+	assert_int_equal(b->nr_bad, 8);
+	f->m.map_err = SIM_EIO; /* a write that fails heals nothing */
+	assert_int_equal(io(f, OP_WRITE, 30, 2), 0x280);
+	f->m.map_err = 0;
+	assert_int_equal(b->nr_bad, 8);
+	assert_int_equal(drop(f, 30, 10), 0);
+	assert_int_equal(b->nr_bad, 0);
+}
+
+static int no_room(void *opaque, void *mem, uint64_t off, uint64_t len)
+{
+	return SIM_ENOSPC;
+}
+
+/* no room to note that blocks are allocated: Write Fault, and they are not written */
+static void test_no_room_for_states(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t half = (1 << 20) / LBS / 2;
+
+	assert_int_equal(media(f)->blocks.nr_alloc, half);
+	f->d->subsys->journal.area_reserve = no_room;
+	/* the group's page counts already: no room is asked for */
+	assert_int_equal(io(f, OP_WRITE, half, 1), 0);
+	assert_int_equal(sim_blocks_clear_alloc(&media(f)->blocks, 0, half * 2), 0);
+	memset(f->m.mem, 0, half * LBS);
+	memset(drv_ptr(f->d, f->buf), 0x55, LBS);
+	assert_int_equal(io(f, OP_WRITE, 9, 1), 0x280);
+	assert_int_equal(sim_le64(last_error(f->d).lba), 9);
+	assert_int_equal(f->m.mem[9 * LBS], 0);
+	assert_true(allocated(f, 0, 100, false));
+	f->d->subsys->journal.area_reserve = NULL;
+	assert_int_equal(io(f, OP_WRITE, 9, 1), 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_mapped),	    TEST(test_not_mapped), TEST(test_compare_differs),
 		TEST(test_bounced_errors),  TEST(test_map_errors), TEST(test_dma_fails),
-		TEST(test_zero_errors),
+		TEST(test_zero_errors),	    TEST(test_allocated),  TEST(test_deallocate_runs),
+		TEST(test_bad_is_written),  TEST(test_no_room_for_states),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,7 +164,7 @@ static void test_nsid(void **state)
 static void test_unknown_opcode(void **state)
 {
 	struct fixture *f = *state;
-	static const uint8_t ops[] = { 0x03, 0x04, 0x0a, 0x7f, 0x80, 0xff };
+	static const uint8_t ops[] = { 0x03, 0x06, 0x0a, 0x7f, 0x80, 0xff };
 
 	for (unsigned int i = 0; i < sizeof(ops); i++)
 		assert_int_equal(no_data(f, ops[i], 0, 1, 0), 0x01);

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "../../store/store.h"
+#include "small_disk.h"
 
 #define MIB (1ull << 20)
 #define PAGE 4096u
@@ -365,12 +366,6 @@ static void in_child(int (*fn)(const struct place *p), const struct place *p)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-#define CHECK(x)                         \
-	do {                             \
-		if (!(x))                \
-			return __LINE__; \
-	} while (0)
-
 /* system call @nr fails with @err from now on. Return: whether it could be arranged. */
 static bool forbid(long nr, int err)
 {
@@ -384,54 +379,6 @@ static bool forbid(long nr, int err)
 
 	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
 	       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
-}
-
-static bool write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-	bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
-/* a disk of 1 MiB, in a mount namespace of our own. Return: whether it could be arranged. */
-static bool small_disk(const char *dir)
-{
-	unsigned int uid = geteuid(), gid = getegid();
-	char map[64];
-
-	if (unshare(uid ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS))
-		return false;
-	if (uid) {
-		snprintf(map, sizeof(map), "0 %u 1", uid);
-		if (!write_file("/proc/self/uid_map", map) ||
-		    !write_file("/proc/self/setgroups", "deny"))
-			return false;
-		snprintf(map, sizeof(map), "0 %u 1", gid);
-		if (!write_file("/proc/self/gid_map", map))
-			return false;
-	}
-	return !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
-	       !mount("none", dir, "tmpfs", 0, "size=1m");
-}
-
-static bool may_mount(void)
-{
-	char dir[] = "store-test-XXXXXX";
-	int status = 1;
-	pid_t pid;
-
-	if (!mkdtemp(dir))
-		return false;
-	pid = fork();
-	if (!pid)
-		_exit(!small_disk(dir));
-	if (pid > 0)
-		waitpid(pid, &status, 0);
-	rmdir(dir);
-	return status == 0;
 }
 
 static int full_disk(const struct place *p)
@@ -618,6 +565,42 @@ static uint64_t resident_file_bytes(void)
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/* where data may be: never less than there is, holes left out where they are known */
+static void test_next_data(void **state)
+{
+	struct place *p = *state;
+	struct sim_store *st = make(p->path, 64 * MIB + 512);
+	uint64_t start = 0, end = 0, sum = 0;
+	unsigned char page[PAGE];
+
+	memset(page, 1, sizeof(page));
+	assert_true(st->fresh);
+	assert_int_equal(st->ops->next_data(st, 0, &start, &end), SIM_ENOENT);
+	assert_int_equal(map_write(st, 16 * MIB, page, PAGE), 0);
+	assert_int_equal(st->ops->write(st, 64 * MIB, page, 512), 0);
+	for (uint64_t off = 0; !st->ops->next_data(st, off, &start, &end); off = end) {
+		assert_true(start >= off && end > start && end <= st->size);
+		sum += end - start;
+		if (off <= 16 * MIB)
+			assert_true(start <= 16 * MIB && end >= 16 * MIB + PAGE);
+	}
+	assert_int_equal(end, st->size);
+	assert_in_range(sum, PAGE + 512, 4 * MIB);
+	assert_int_equal(st->ops->next_data(st, st->size, &start, &end), SIM_ENOENT);
+	/* from the middle of a run */
+	assert_int_equal(st->ops->next_data(st, 16 * MIB + 100, &start, &end), 0);
+	assert_int_equal(start, 16 * MIB + 100);
+	store_free(st);
+	st = make(p->path, 64 * MIB + 512);
+	assert_false(st->fresh);
+	assert_int_equal(st->ops->next_data(st, 0, &start, &end), 0);
+	assert_int_equal(st->ops->zero(st, 0, st->size, true), 0);
+	/* but for the last, partial page */
+	if (!st->ops->next_data(st, 0, &start, &end))
+		assert_true(start >= 64 * MIB);
+	store_free(st);
+}
+
 /* a terabyte is opened as fast as a page, and neither writing nor reading much of it stays */
 static void test_terabyte(void **state)
 {
@@ -646,12 +629,12 @@ int main(void)
 		TEST(test_unwritable),	 TEST(test_in_use),	      TEST(test_persist),
 		TEST(test_odd_size),	 TEST(test_readonly),	      TEST(test_zero),
 		TEST(test_cut_short),	 TEST(test_no_fallocate),     TEST(test_no_io_uring),
-		TEST(test_flush),	 TEST(test_terabyte),
+		TEST(test_flush),	 TEST(test_terabyte),	      TEST(test_next_data),
 	};
 	const struct CMUnitTest full[] = { TEST(test_full_disk), TEST(test_nearly_full_disk) };
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	/* a container may forbid mounts; this program runs in the guest too, where they are allowed */
+	/* a container may forbid mounts; in the guest, where this runs too, they are allowed */
 	if (may_mount())
 		failed += cmocka_run_group_tests(full, NULL, NULL);
 	else

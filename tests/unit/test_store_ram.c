@@ -157,6 +157,30 @@ static void test_odd_size(void **state)
 	store_free(st);
 }
 
+static void test_next_data(void **state)
+{
+	struct sim_store *st = ram(1ull << 40);
+	uint64_t start, end, at = (1ull << 38) + 3 * PAGE;
+
+	assert_true(st->fresh);
+	assert_int_equal(st->ops->next_data(st, 0, &start, &end), SIM_ENOENT);
+	fill(st, at + 100, 2 * PAGE, 1); /* three pages of it */
+	fill(st, 7, 1, 1);
+	assert_int_equal(st->ops->next_data(st, 0, &start, &end), 0);
+	assert_int_equal(start, 0);
+	assert_int_equal(end, PAGE);
+	assert_int_equal(st->ops->next_data(st, at - PAGE, &start, &end), 0);
+	assert_int_equal(start, at);
+	assert_int_equal(end, at + 3 * PAGE);
+	assert_int_equal(st->ops->next_data(st, at + 50, &start, &end), 0);
+	assert_int_equal(start, at + 50);
+	assert_int_equal(st->ops->zero(st, at, 3 * PAGE, true), 0);
+	assert_int_equal(st->ops->zero(st, 0, PAGE, true), 0);
+	assert_int_equal(st->ops->next_data(st, 0, &start, &end), SIM_ENOENT);
+	assert_int_equal(st->ops->next_data(st, 1ull << 40, &start, &end), SIM_ENOENT);
+	store_free(st);
+}
+
 static void test_too_large(void **state)
 {
 	struct sim_msg msg = { "" };
@@ -188,6 +212,7 @@ static void test_null(void **state)
 	struct sim_msg msg = { "" };
 	struct sim_store *st = store_null_new(1ull << 50, &msg);
 	unsigned char zeroes[512] = { 0 };
+	uint64_t start, end;
 	void *ptr;
 	int err = 1;
 
@@ -204,6 +229,7 @@ static void test_null(void **state)
 	assert_int_equal(st->ops->zero(st, 0, st->size, true), 0);
 	assert_int_equal(st->ops->check(st, 0, 512, true), 0);
 	assert_int_equal(st->ops->used(st), 0);
+	assert_int_equal(st->ops->next_data(st, 0, &start, &end), SIM_ENOENT);
 	st->ops->flush(st, flushed, &err);
 	assert_int_equal(err, 0);
 	store_free(st);
@@ -218,6 +244,7 @@ int main(void)
 		cmocka_unit_test(test_zero),	       cmocka_unit_test(test_huge),
 		cmocka_unit_test(test_odd_size),       cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_flush),	       cmocka_unit_test(test_null),
+		cmocka_unit_test(test_next_data),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rw.c - Read and Write. NVM Command Set 1.1, sections 3.3.4 and 3.3.6.
+ *
+ * Blocks without metadata move straight between the store and the host. Those with metadata go
+ * through a slot of the stage: a Write is gathered and checked there and then committed as one; of
+ * a Read, nothing is transferred before all of it has been checked.
+ */
+#include <string.h>
+
+#include "rw.h"
+
+#define CDW12_DTYPE 0x00f00000u /* Write: Directive Type */
+#define PEL_DTYPE SIM_PEL_CDW(12, 20)
+
+/* ---- shared by the commands on blocks ------------------------------------------------------- */
+
+uint16_t sim_check_range(struct sim_req *req, const struct sim_ns *ns, uint64_t slba, uint64_t nlb)
+{
+	if (nlb <= ns->nsze && slba <= ns->nsze - nlb)
+		return SIM_OK;
+	req->err_lba = slba < ns->nsze ? ns->nsze : slba;
+	return SIM_LBA_RANGE;
+}
+
+/*
+ * NVM Command Set 1.1, sections 3.3.7 and 3.3.3.2.1. A bad block comes first: it is allocated, and
+ * what is wrong with it is worse.
+ */
+uint16_t sim_check_readable(struct sim_req *req, struct sim_ns *ns, uint64_t slba, uint64_t nlb)
+{
+	const struct sim_blocks *b = &ns->media.blocks;
+	uint64_t end = slba + nlb, lba;
+
+	if (sim_blocks_any_bad(b)) {
+		lba = sim_blocks_find_bad(b, slba, end, true);
+		if (lba < end) {
+			req->err_lba = lba;
+			return SIM_READ_ERROR;
+		}
+	}
+	if (ns->err_recovery & SIM_ER_DULBE) {
+		lba = sim_blocks_find_alloc(b, slba, end, false);
+		if (lba < end) {
+			req->err_lba = lba;
+			return SIM_UNWRITTEN_BLOCK;
+		}
+	}
+	return SIM_OK;
+}
+
+/*
+ * Media and Data Integrity Errors (NVMe Base 2.1, figure 206): uncorrectable errors, and checksums
+ * and tags that do not match
+ */
+uint16_t sim_media_result(struct sim_req *req, uint16_t status)
+{
+	switch (status) {
+	case SIM_READ_ERROR:
+	case SIM_WRITE_FAULT:
+	case SIM_GUARD_ERROR:
+	case SIM_APP_TAG_ERROR:
+	case SIM_REF_TAG_ERROR:
+	case SIM_STORAGE_TAG_ERROR:
+		sim_count(&req->ctrl->cnt->media_errors, 1);
+		break;
+	default:
+		break;
+	}
+	return status;
+}
+
+uint16_t sim_write_durable(struct sim_req *req)
+{
+	if (req->sqe.cdw12 & CDW12_FUA || !req->ns->wc_enabled)
+		return sim_ns_flush(req->ns, req);
+	return SIM_OK;
+}
+
+/* ---- between host and controller ------------------------------------------------------------ */
+
+/* protection information that the controller makes or strips is not transferred and not counted */
+uint16_t sim_rw_start(struct sim_rw *c, struct sim_req *req, enum sim_pi_kind kind)
+{
+	struct sim_ns *ns = req->ns;
+	uint64_t data, md = 0;
+	uint16_t status, pi_status = SIM_OK, pi_loc = 0;
+
+	c->req = req;
+	c->ns = ns;
+	c->slba = sim_slba(req);
+	c->nlb = sim_nlb(req);
+	data = (uint64_t)c->nlb << ns->lbads;
+	if (ns->pi.type) {
+		pi_status = sim_pi_parse(req, kind, &c->pi);
+		pi_loc = req->err_loc;
+	} else {
+		c->pi = (struct sim_pi_cmd){ .fmt = &ns->pi };
+	}
+	c->md = ns->ms && !sim_pi_alone(&c->pi);
+	if (c->md)
+		md = (uint64_t)c->nlb * ns->ms;
+	if (!sim_mdts_ok(req->ctrl, sim_rw_bytes(req, c->nlb, c->md)))
+		return sim_bad_field(req, PEL_NLB);
+	status = sim_check_slba(req);
+	if (!status)
+		status = sim_iter_start(&c->data, req, ns->extended ? data + md : data);
+	if (!status && md && !ns->extended)
+		status = sim_iter_start_md(&c->meta, req, md);
+	if (!status && pi_status) {
+		req->err_loc = pi_loc;
+		status = pi_status;
+	}
+	return status;
+}
+
+static void take_apart(const struct sim_ns *ns, const struct sim_rw_buf *b, uint32_t nlb)
+{
+	const size_t lbs = (size_t)1 << ns->lbads, ms = ns->ms;
+	const uint8_t *p = b->scratch;
+
+	for (uint32_t i = 0; i < nlb; i++, p += lbs + ms) {
+		memcpy(b->data + i * lbs, p, lbs);
+		memcpy(b->md + i * ms, p + lbs, ms);
+	}
+}
+
+static void put_together(const struct sim_ns *ns, const struct sim_rw_buf *b, uint32_t nlb)
+{
+	const size_t lbs = (size_t)1 << ns->lbads, ms = ns->ms;
+	uint8_t *p = b->scratch;
+
+	for (uint32_t i = 0; i < nlb; i++, p += lbs + ms) {
+		memcpy(p, b->data + i * lbs, lbs);
+		memcpy(p + lbs, b->md + i * ms, ms);
+	}
+}
+
+/* extended logical blocks: one transfer, which is taken apart in memory, when there is room */
+static uint16_t move_extended(struct sim_rw *c, enum sim_dma_dir dir, const struct sim_rw_buf *b,
+			      uint32_t nlb)
+{
+	const size_t lbs = (size_t)1 << c->ns->lbads, ms = c->ns->ms;
+	uint16_t status = SIM_OK;
+
+	if (nlb * (lbs + ms) <= b->room) {
+		if (dir == SIM_DMA_WRITE)
+			put_together(c->ns, b, nlb);
+		status = sim_iter_move(&c->data, dir, b->scratch, nlb * (lbs + ms));
+		if (!status && dir == SIM_DMA_READ)
+			take_apart(c->ns, b, nlb);
+		return status;
+	}
+	for (uint32_t i = 0; i < nlb && !status; i++) {
+		status = sim_iter_move(&c->data, dir, b->data + i * lbs, lbs);
+		if (!status)
+			status = sim_iter_move(&c->data, dir, b->md + i * ms, ms);
+	}
+	return status;
+}
+
+uint16_t sim_rw_move(struct sim_rw *c, enum sim_dma_dir dir, const struct sim_rw_buf *b,
+		     uint32_t nlb)
+{
+	const size_t len = (size_t)nlb << c->ns->lbads;
+
+	if (!c->md)
+		return sim_iter_move(&c->data, dir, b->data, len);
+	if (c->ns->extended)
+		return move_extended(c, dir, b, nlb);
+	return sim_iter_move2(&c->data, b->data, len, &c->meta, b->md, (size_t)nlb * c->ns->ms,
+			      dir);
+}
+
+void sim_rw_slot(const struct sim_stage_slot *slot, struct sim_rw_buf *b)
+{
+	*b = (struct sim_rw_buf){ slot->data, slot->md, slot->scratch, SIM_STAGE_SCRATCH };
+}
+
+uint16_t sim_rw_check(struct sim_req *req, const struct sim_pi_cmd *pi, uint32_t first,
+		      const uint8_t *data, const uint8_t *md, uint32_t nlb)
+{
+	uint32_t bad = 0;
+	uint16_t status;
+
+	if (!sim_pi_checks(pi))
+		return SIM_OK;
+	status = sim_pi_check(pi, first, data, md, nlb, &bad);
+	if (status)
+		req->err_lba = pi->slba + first + bad;
+	return status;
+}
+
+/* ---- Write ---------------------------------------------------------------------------------- */
+
+/* section 5.3.2.1: what PRACT makes is made last, over whatever the host has sent in its place */
+static uint16_t gather(struct sim_rw *c, const struct sim_stage_slot *slot)
+{
+	struct sim_rw_buf b;
+	uint16_t status;
+
+	sim_rw_slot(slot, &b);
+	status = sim_rw_move(c, SIM_DMA_READ, &b, c->nlb);
+	if (status)
+		return status;
+	if (!c->pi.pract)
+		return sim_rw_check(c->req, &c->pi, 0, b.data, b.md, c->nlb);
+	sim_pi_generate(&c->pi, 0, b.data, b.md, c->nlb);
+	return SIM_OK;
+}
+
+/* the blocks are claimed only when all that can go wrong on the host's side is behind */
+static uint16_t write_staged(struct sim_rw *c, struct sim_stage_slot *slot, bool claim)
+{
+	struct sim_media *m = &c->ns->media;
+	struct sim_range r;
+	uint16_t status = gather(c, slot);
+
+	if (status)
+		return status;
+	if (claim)
+		sim_range_lock(&m->ranges, &r, c->slba, c->nlb, SIM_RANGE_WRITE);
+	status = sim_stage_commit(m, c->req, slot, c->slba, c->nlb);
+	if (claim)
+		sim_range_unlock(&m->ranges, &r);
+	return status;
+}
+
+static uint16_t write_direct(struct sim_rw *c, bool claim)
+{
+	struct sim_media *m = &c->ns->media;
+	struct sim_range r;
+	uint16_t status;
+
+	if (claim)
+		sim_range_lock(&m->ranges, &r, c->slba, c->nlb, SIM_RANGE_WRITE);
+	status = sim_media_write(m, c->slba, c->nlb, &c->data);
+	if (claim)
+		sim_range_unlock(&m->ranges, &r);
+	return status;
+}
+
+uint16_t sim_rw_write(struct sim_rw *c, struct sim_req *req, struct sim_stage_slot *slot)
+{
+	struct sim_counters *cnt = req->ctrl->cnt;
+	struct sim_stage_slot own;
+	uint16_t status;
+
+	if (req->sqe.cdw12 & CDW12_DTYPE)
+		return sim_bad_field(req, PEL_DTYPE);
+	status = sim_rw_start(c, req, SIM_PI_WRITE);
+	if (status)
+		return status;
+	if (!c->ns->ms) {
+		status = write_direct(c, !slot);
+	} else if (slot) {
+		status = write_staged(c, slot, false);
+	} else {
+		sim_stage_get(c->ns->subsys, &own);
+		status = write_staged(c, &own, true);
+		sim_stage_put(c->ns->subsys, &own);
+	}
+	if (status)
+		return sim_media_result(req, status);
+	sim_count(&cnt->writes, 1);
+	sim_count(&cnt->sectors_written, sim_sectors(c->ns, c->nlb));
+	return SIM_OK;
+}
+
+/**
+ * sim_nvm_write() - Write
+ *
+ * NVM Command Set 1.1, section 3.3.6. With FUA, or the write cache disabled, it completes when it
+ * is durable. No directive is enabled (NVMe Base 2.1, section 8.1.8), so none can be named.
+ * Return: a status, or %SIM_PENDING.
+ */
+uint16_t sim_nvm_write(struct sim_req *req)
+{
+	struct sim_rw c;
+	uint16_t status = sim_rw_write(&c, req, NULL);
+
+	return status ? status : sim_write_durable(req);
+}
+
+/* ---- Read ----------------------------------------------------------------------------------- */
+
+static uint16_t read_direct(struct sim_rw *c)
+{
+	struct sim_media *m = &c->ns->media;
+	struct sim_range r;
+	uint16_t status;
+
+	sim_range_lock(&m->ranges, &r, c->slba, c->nlb, SIM_RANGE_READ);
+	status = sim_check_readable(c->req, c->ns, c->slba, c->nlb);
+	if (!status)
+		status = sim_media_read(m, c->slba, c->nlb, &c->data);
+	sim_range_unlock(&m->ranges, &r);
+	return status;
+}
+
+static uint16_t read_staged(struct sim_rw *c, const struct sim_stage_slot *slot)
+{
+	struct sim_media *m = &c->ns->media;
+	struct sim_rw_buf b;
+	struct sim_range r;
+	uint16_t status;
+
+	sim_rw_slot(slot, &b);
+	sim_range_lock(&m->ranges, &r, c->slba, c->nlb, SIM_RANGE_READ);
+	status = sim_check_readable(c->req, c->ns, c->slba, c->nlb);
+	if (!status && !sim_media_peek(m, c->slba, c->nlb, &b.data, &b.md))
+		status = sim_media_fetch(m, c->req, c->slba, c->nlb, b.data, b.md);
+	if (!status)
+		status = sim_rw_check(c->req, &c->pi, 0, b.data, b.md, c->nlb);
+	if (!status)
+		status = sim_rw_move(c, SIM_DMA_WRITE, &b, c->nlb);
+	sim_range_unlock(&m->ranges, &r);
+	return status;
+}
+
+/**
+ * sim_nvm_read() - Read
+ *
+ * NVM Command Set 1.1, section 3.3.4. With FUA, what is read is durable before it completes.
+ * Return: a status, or %SIM_PENDING.
+ */
+uint16_t sim_nvm_read(struct sim_req *req)
+{
+	struct sim_counters *cnt = req->ctrl->cnt;
+	struct sim_stage_slot slot;
+	struct sim_rw c;
+	uint16_t status = sim_rw_start(&c, req, SIM_PI_READ);
+
+	if (status)
+		return status;
+	if (c.ns->ms) {
+		sim_stage_get(c.ns->subsys, &slot);
+		status = read_staged(&c, &slot);
+		sim_stage_put(c.ns->subsys, &slot);
+	} else {
+		status = read_direct(&c);
+	}
+	if (status)
+		return sim_media_result(req, status);
+	sim_count(&cnt->reads, 1);
+	sim_count(&cnt->sectors_read, sim_sectors(c.ns, c.nlb));
+	return req->sqe.cdw12 & CDW12_FUA ? sim_ns_flush(c.ns, req) : SIM_OK;
+}
