@@ -55,7 +55,8 @@ static const struct arg {
 	  "nvme, nvme-ns or nvme-subsys, with QEMU's properties; -device help lists them,\n"
 	  "-device nvme,help lists properties" },
 	{ ARG_STATE, 0, MACHINE, BOTH, "state", "DIR",
-	  "keep in DIR what survives a restart: SMART counters" },
+	  "keep in DIR what survives a restart: namespaces that hosts create, formats,\n"
+	  "reservations, SMART counters" },
 	{ ARG_SOCKET, 0, 0, BOTH, "socket", "PATH", "control socket, for nvmesim-ctl" },
 	{ ARG_SYSFS, 0, MACHINE, BOTH, "sysfs", "DIR", "mirror /sys there; not supported yet" },
 	{ ARG_NO_CUSE, 0, 0, NVMESIM, "no-cuse", NULL,

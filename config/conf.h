@@ -38,6 +38,7 @@ struct conf_subsys {
 	struct conf_where where;
 	char id[64];
 	char *nqn; /* what follows "nqn.2019-08.org.qemu:"; NULL: the id */
+	uint64_t capacity; /* TNVMCAP, bytes; 0: what the namespaces take */
 };
 
 enum conf_onoffauto { CONF_AUTO, CONF_ON, CONF_OFF };
@@ -54,8 +55,12 @@ struct conf_ctrl {
 	uint8_t mdts, vsl, aerl;
 	uint32_t aer_max_queued;
 	bool use_intel_id;
+	uint64_t capacity; /* of a subsystem of its own; as there */
+	bool ctratt_mem, atomic_dn;
+	uint16_t awun, awupf; /* 0's based */
 	/* block properties of the legacy namespace */
 	uint32_t logical_block_size, physical_block_size;
+	uint32_t min_io_size, opt_io_size, discard_granularity; /* UINT32_MAX: not given */
 	int write_cache; /* enum conf_onoffauto */
 	int index;	 /* in conf.subsys, once linked; -1: a private one */
 	unsigned int order; /* of definition, among controllers and namespaces */
@@ -75,7 +80,16 @@ struct conf_ns {
 	uint8_t nguid[16];
 	uint64_t eui64;
 	bool eui64_default;
+	bool shared, detached;
+	uint16_t ms; /* bytes */
+	uint8_t mset, pi, pil, pif;
+	uint16_t mssrl; /* blocks */
+	uint32_t mcl;	/* blocks */
+	uint8_t msrc;	/* 0's based */
+	uint16_t nawun, nawupf, nabsn, nabspf, nabo; /* as in Identify Namespace */
+	bool mam;
 	uint32_t logical_block_size, physical_block_size;
+	uint32_t min_io_size, opt_io_size, discard_granularity; /* UINT32_MAX: not given */
 	int write_cache;
 	bool own; /* from a file: `file`, `size` and `readonly` are keys of the namespace itself */
 	bool legacy; /* made by a controller's `drive` */

@@ -53,6 +53,11 @@ const struct conf_kind_row conf_kinds[CONF_NR_KINDS] = {
 	SIZE, .min = 512, .max = 2 << 20, .flags = CONF_ZERO_OK | CONF_POWER2, .def = "0",         \
 		.allowed = "a power of two between 512 and 2M"
 
+/* what namespaces can be created in, besides those of the configuration; no key of QEMU's */
+#define CAPACITY_ROW                                                                               \
+	MAX_U64, .def = "0", .example = "16G",                                                     \
+		.help = "Total NVM Capacity, bytes; 0: what the configured namespaces take"
+
 /* QEMU's block properties, of a namespace and of a controller with a namespace of its own */
 #define BLOCK_ROWS(KIND, st)                                                                       \
 	{ KIND("logical_block_size"), TARGET(st, logical_block_size), BLOCK_SIZE_ROW,              \
@@ -65,12 +70,13 @@ const struct conf_kind_row conf_kinds[CONF_NR_KINDS] = {
 	{ KIND("account-invalid"), ONOFFA, LATER, .def = "auto", .help = "on/off/auto" },          \
 	{ KIND("backend_defaults"), ONOFFA, LATER, .def = "auto", .help = "on/off/auto" },         \
 	{ KIND("bootindex"), AS("int32"), LATER, .help = "boot order" },                 \
-	{ KIND("discard_granularity"), SIZE, MAX_U32, LATER, .def = "4294967295",                  \
-	  .help = "preferred deallocation granularity" },                                          \
-	{ KIND("min_io_size"), SIZE, MAX_U32, LATER, .def = "0",                                   \
-	  .help = "preferred write granularity" },                                                 \
-	{ KIND("opt_io_size"), SIZE, MAX_U32, LATER, .def = "0",                                   \
-	  .help = "optimal write size" },                                                          \
+	{ KIND("discard_granularity"), TARGET(st, discard_granularity), SIZE, MAX_U32,             \
+	  .def = "4294967295",                                                                     \
+	  .help = "bytes deallocated at once; 4294967295: a logical block, 4 KiB at least" },      \
+	{ KIND("min_io_size"), TARGET(st, min_io_size), SIZE, MAX_U32, .def = "0",                 \
+	  .help = "bytes a write should have at least; 0: not given" },                            \
+	{ KIND("opt_io_size"), TARGET(st, opt_io_size), SIZE, MAX_U32, .def = "0",                 \
+	  .help = "bytes a write should best have; 0: not given" },                                \
 	{ KIND("share-rw"), BOOL, LATER, .def = "off", .help = "share the drive for writing" }
 
 static const char *const choices_if[] = { "none", NULL };
@@ -85,6 +91,7 @@ const struct conf_key conf_keys[] = {
 	{ SUBSYS("nqn"), TARGET(conf_subsys, nqn), STR, .min = 1,
 	  .max = CONF_NQN_MAX + 1 - sizeof(CONF_NQN_PREFIX), .example = "subsys0",
 	  .help = "NVM Subsystem Qualified Name, after \"" CONF_NQN_PREFIX "\"; else the id" },
+	{ SUBSYS("capacity"), TARGET(conf_subsys, capacity), SIZE, CAPACITY_ROW },
 	{ SUBSYS("fdp"), BOOL, LATER, .def = "off", .help = "Flexible Data Placement" },
 	{ SUBSYS("fdp.runs"), SIZE, MAX_U64, LATER, .def = "96M",
 	  .help = "reclaim unit nominal size" },
@@ -124,6 +131,15 @@ const struct conf_key conf_keys[] = {
 	  .help = "asynchronous events kept for want of a request" },
 	{ CTRL("use-intel-id"), TARGET(conf_ctrl, use_intel_id), BOOL, .def = "off",
 	  .help = "PCI vendor and device ID of QEMU before 5.2 (8086:5845)" },
+	{ CTRL("capacity"), TARGET(conf_ctrl, capacity), SIZE, CAPACITY_ROW },
+	{ CTRL("ctratt.mem"), TARGET(conf_ctrl, ctratt_mem), BOOL, .def = "off",
+	  .help = "MDTS and size limits leave metadata out of account" },
+	{ CTRL("atomic.dn"), TARGET(conf_ctrl, atomic_dn), BOOL, .def = "off",
+	  .help = "Write Atomicity Normal, Disable Normal at power on" },
+	{ CTRL("atomic.awun"), TARGET(conf_ctrl, awun), U16, MAX_U16, .def = "0",
+	  .help = "Atomic Write Unit Normal (AWUN), blocks, 0's based" },
+	{ CTRL("atomic.awupf"), TARGET(conf_ctrl, awupf), U16, MAX_U16, .def = "0",
+	  .help = "Atomic Write Unit Power Fail (AWUPF), blocks, 0's based" },
 	BLOCK_ROWS(CTRL, conf_ctrl),
 	{ CTRL("zoned.zasl"), U8, MAX_U8, LATER, .def = "0", .help = "Zone Append size limit" },
 	{ CTRL("zoned.auto_transition"), BOOL, LATER, .def = "on",
@@ -145,12 +161,6 @@ const struct conf_key conf_keys[] = {
 	  .help = "interrupt resources of a virtual function" },
 	{ CTRL("sriov_max_vq_per_vf"), U32, MAX_U32, LATER, .def = "0",
 	  .help = "queue resources of a virtual function" },
-	{ CTRL("ctratt.mem"), BOOL, LATER, .def = "off", .help = "MDTS excludes metadata" },
-	{ CTRL("atomic.dn"), BOOL, LATER, .def = "off", .help = "Disable Normal" },
-	{ CTRL("atomic.awun"), U16, MAX_U16, LATER, .def = "0",
-	  .help = "Atomic Write Unit Normal" },
-	{ CTRL("atomic.awupf"), U16, MAX_U16, LATER, .def = "0",
-	  .help = "Atomic Write Unit Power Fail" },
 	{ CTRL("ocp"), BOOL, LATER, .def = "off", .help = "OCP SMART log page" },
 	{ CTRL("spdm_port"), U16, MAX_U16, LATER, .def = "0", .help = "SPDM responder" },
 	{ CTRL("spdm_trans"), STR, LATER, .def = "doe", .help = "SPDM transport" },
@@ -199,17 +209,39 @@ const struct conf_key conf_keys[] = {
 	  .allowed = "a number below 2^64", .help = "EUI-64; 0: none" },
 	{ NS("eui64-default"), TARGET(conf_ns, eui64_default), BOOL, .def = "off",
 	  .help = "make an EUI-64 (52-54-00-00-...) where eui64 is 0" },
+	{ NS("shared"), TARGET(conf_ns, shared), BOOL, .def = "on",
+	  .help = "attached to every controller of its subsystem; off: to one at a time" },
+	{ NS("detached"), TARGET(conf_ns, detached), BOOL, .def = "off",
+	  .help = "attached to no controller at first" },
+	{ NS("ms"), TARGET(conf_ns, ms), U16, MAX_U16, .def = "0",
+	  .help = "metadata bytes of a logical block" },
+	{ NS("mset"), TARGET(conf_ns, mset), U8, .max = 1, .def = "0",
+	  .help = "1: metadata follows the data (extended logical blocks); 0: separate" },
+	{ NS("pi"), TARGET(conf_ns, pi), U8, .max = 3, .def = "0",
+	  .help = "protection information type, 1..3; 0: none" },
+	{ NS("pil"), TARGET(conf_ns, pil), U8, .max = 1, .def = "0",
+	  .help = "protection information is the first (1) or last (0) bytes of metadata" },
+	{ NS("pif"), TARGET(conf_ns, pif), U8, .max = 2, .def = "0",
+	  .help = "protection information format: guards of 16 (0), 32 (1) or 64 (2) bits" },
+	{ NS("mssrl"), TARGET(conf_ns, mssrl), U16, MAX_U16, .def = "128",
+	  .help = "Copy: blocks of a source range at most (MSSRL)" },
+	{ NS("mcl"), TARGET(conf_ns, mcl), U32, MAX_U32, .def = "128",
+	  .help = "Copy: blocks of a command at most (MCL)" },
+	{ NS("msrc"), TARGET(conf_ns, msrc), U8, MAX_U8, .def = "127",
+	  .help = "Copy: source ranges at most, 0's based (MSRC)" },
+	{ NS("atomic.nawun"), TARGET(conf_ns, nawun), U16, MAX_U16, .def = "0",
+	  .help = "Namespace Atomic Write Unit Normal (NAWUN), blocks, 0's based" },
+	{ NS("atomic.nawupf"), TARGET(conf_ns, nawupf), U16, MAX_U16, .def = "0",
+	  .help = "Namespace Atomic Write Unit Power Fail (NAWUPF), blocks, 0's based" },
+	{ NS("atomic.nabsn"), TARGET(conf_ns, nabsn), U16, MAX_U16, .def = "0",
+	  .help = "Namespace Atomic Boundary Size Normal (NABSN), blocks, 0's based" },
+	{ NS("atomic.nabspf"), TARGET(conf_ns, nabspf), U16, MAX_U16, .def = "0",
+	  .help = "Namespace Atomic Boundary Size Power Fail (NABSPF), blocks, 0's based" },
+	{ NS("atomic.nabo"), TARGET(conf_ns, nabo), U16, MAX_U16, .def = "0",
+	  .help = "Namespace Atomic Boundary Offset (NABO), blocks" },
+	{ NS("atomic.mam"), TARGET(conf_ns, mam), BOOL, .def = "off",
+	  .help = "Multiple Atomicity Mode" },
 	BLOCK_ROWS(NS, conf_ns),
-	{ NS("shared"), BOOL, LATER, .def = "on", .help = "may be attached to several" },
-	{ NS("detached"), BOOL, LATER, .def = "off", .help = "attached to none at first" },
-	{ NS("ms"), U16, MAX_U16, LATER, .def = "0", .help = "metadata bytes" },
-	{ NS("mset"), U8, MAX_U8, LATER, .def = "0", .help = "extended logical blocks" },
-	{ NS("pi"), U8, MAX_U8, LATER, .def = "0", .help = "protection information type" },
-	{ NS("pil"), U8, MAX_U8, LATER, .def = "0", .help = "its place" },
-	{ NS("pif"), U8, MAX_U8, LATER, .def = "0", .help = "its format" },
-	{ NS("mssrl"), U16, MAX_U16, LATER, .def = "128", .help = "Copy: blocks of a range" },
-	{ NS("mcl"), U32, MAX_U32, LATER, .def = "128", .help = "Copy: blocks at most" },
-	{ NS("msrc"), U8, MAX_U8, LATER, .def = "127", .help = "Copy: ranges, 0's based" },
 	{ NS("zoned"), BOOL, LATER, .def = "off", .help = "Zoned Namespace command set" },
 	{ NS("zoned.zone_size"), SIZE, MAX_U64, LATER, .def = "128M", .help = "zone size" },
 	{ NS("zoned.zone_capacity"), SIZE, MAX_U64, LATER, .def = "0", .help = "zone capacity" },
@@ -224,12 +256,6 @@ const struct conf_key conf_keys[] = {
 	{ NS("zoned.zrwafg"), SIZE, MAX_U64, LATER, .def = "18446744073709551615",
 	  .help = "random write area flush granularity" },
 	{ NS("fdp.ruhs"), STR, LATER, .help = "reclaim unit handles" },
-	{ NS("atomic.nawun"), U16, MAX_U16, LATER, .def = "0", .help = "NAWUN" },
-	{ NS("atomic.nawupf"), U16, MAX_U16, LATER, .def = "0", .help = "NAWUPF" },
-	{ NS("atomic.nabsn"), U16, MAX_U16, LATER, .def = "0", .help = "NABSN" },
-	{ NS("atomic.nabspf"), U16, MAX_U16, LATER, .def = "0", .help = "NABSPF" },
-	{ NS("atomic.nabo"), U16, MAX_U16, LATER, .def = "0", .help = "NABO" },
-	{ NS("atomic.mam"), BOOL, LATER, .def = "off", .help = "Multiple Atomicity Mode" },
 
 	/* ---- drive ---- */
 	{ DRIVE("id"), ID, .flags = CONF_ONLY_WORDS, .help = "name, for drive=" },

@@ -38,6 +38,30 @@ static int default_machine(struct conf *c, struct errbuf *e)
 	return conf_new(c, NULL, CONF_NS, "", true, where, e->text, e->len);
 }
 
+/* block properties of a controller are those of the namespace that its drive makes */
+static int no_block_keys(const struct conf_ctrl *ctrl, struct errbuf *e)
+{
+	const struct {
+		const char *key;
+		bool given;
+	} keys[] = {
+		{ "logical_block_size", ctrl->logical_block_size },
+		{ "physical_block_size", ctrl->physical_block_size },
+		{ "min_io_size", ctrl->min_io_size },
+		{ "opt_io_size", ctrl->opt_io_size },
+		{ "discard_granularity", ctrl->discard_granularity != UINT32_MAX },
+		{ "write-cache", ctrl->write_cache != CONF_AUTO },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (keys[i].given)
+			return FAIL(e, ctrl, keys[i].key,
+				    "is of the namespace that drive= makes; without drive= give it "
+				    "to the namespace");
+	return 0;
+}
+
 static int link_ctrl(struct conf *c, struct conf_ctrl *ctrl, struct errbuf *e)
 {
 	if (!ctrl->serial)
@@ -46,7 +70,16 @@ static int link_ctrl(struct conf *c, struct conf_ctrl *ctrl, struct errbuf *e)
 		warn(c, &ctrl->where, "num_queues is deprecated; please use max_ioqpairs instead");
 		ctrl->max_ioqpairs = ctrl->num_queues - 1;
 	}
+	if (ctrl->awupf > ctrl->awun) {
+		warn(c, &ctrl->where,
+		     "atomic.awupf is larger than atomic.awun; 0 is reported, as QEMU does");
+		ctrl->awupf = 0;
+	}
 	if (ctrl->subsys) {
+		if (ctrl->capacity)
+			return FAIL(e, ctrl, "capacity",
+				    "is of the subsystem; give it to nvme-subsys '%s'",
+				    ctrl->subsys);
 		if (ctrl->drive)
 			return FAIL(e, ctrl, "drive",
 				    "subsystem support is unavailable with legacy namespace "
@@ -55,18 +88,7 @@ static int link_ctrl(struct conf *c, struct conf_ctrl *ctrl, struct errbuf *e)
 		if (ctrl->index < 0)
 			return FAIL(e, ctrl, "subsys", "Device '%s' not found", ctrl->subsys);
 	}
-	if (ctrl->drive)
-		return 0;
-	if (ctrl->logical_block_size || ctrl->physical_block_size)
-		return FAIL(e, ctrl,
-			    ctrl->logical_block_size ? "logical_block_size" : "physical_block_size",
-			    "is of the namespace that drive= makes; without drive= give it to the "
-			    "namespace");
-	if (ctrl->write_cache != CONF_AUTO)
-		return FAIL(e, ctrl, "write-cache",
-			    "is of the namespace that drive= makes; without drive= give it to the "
-			    "namespace");
-	return 0;
+	return ctrl->drive ? 0 : no_block_keys(ctrl, e);
 }
 
 static int link_subsys(struct conf *c, unsigned int i, struct errbuf *e)
@@ -149,6 +171,9 @@ static int add_legacy(struct conf *c, unsigned int index, struct errbuf *e)
 	ns->order = ctrl->order;
 	ns->logical_block_size = ctrl->logical_block_size;
 	ns->physical_block_size = ctrl->physical_block_size;
+	ns->min_io_size = ctrl->min_io_size;
+	ns->opt_io_size = ctrl->opt_io_size;
+	ns->discard_granularity = ctrl->discard_granularity;
 	ns->write_cache = ctrl->write_cache;
 	return 0;
 }
@@ -230,9 +255,32 @@ static int link_blocks(const struct conf *c, struct conf_ns *ns, struct errbuf *
 	if (ns->logical_block_size > ns->physical_block_size)
 		return FAIL(e, ns, "logical_block_size",
 			    "logical_block_size > physical_block_size not supported");
-	if (d->size && d->size < ns->logical_block_size)
+	if (ns->min_io_size % ns->logical_block_size)
+		return FAIL(e, ns, "min_io_size",
+			    "min_io_size must be a multiple of logical_block_size");
+	if (ns->opt_io_size % ns->logical_block_size)
+		return FAIL(e, ns, "opt_io_size",
+			    "opt_io_size must be a multiple of logical_block_size");
+	if (ns->discard_granularity != UINT32_MAX &&
+	    ns->discard_granularity % ns->logical_block_size)
+		return FAIL(e, ns, "discard_granularity",
+			    "discard_granularity must be a multiple of logical_block_size");
+	if (d->size && d->size < ns->logical_block_size + ns->ms)
 		return FAIL(e, d, "size", "is less than one logical block of %u bytes",
-			    ns->logical_block_size);
+			    ns->logical_block_size + ns->ms);
+	return 0;
+}
+
+/* NVM Command Set 1.1, 5.3.1: 8 bytes with a 16-bit guard, else 16 */
+static int link_pi(const struct conf_ns *ns, struct errbuf *e)
+{
+	unsigned int need = ns->pif ? 16 : 8;
+
+	if (ns->pi && ns->ms < need)
+		return FAIL(e, ns, "pi",
+			    "at least %u bytes of metadata required to enable protection "
+			    "information; ms is %u",
+			    need, ns->ms);
 	return 0;
 }
 
@@ -240,6 +288,51 @@ static int link_blocks(const struct conf *c, struct conf_ns *ns, struct errbuf *
 static bool same_subsys(const struct conf *c, int a, int b)
 {
 	return a == b || (c->ctrl[a].index >= 0 && c->ctrl[a].index == c->ctrl[b].index);
+}
+
+/* What a namespace guarantees is at least what the controller @ctrl does (NVM Command Set 1.1,
+ * 2.1.4). All but NABO are 0's based. */
+static int check_atomic(const struct conf_ns *ns, const struct conf_ctrl *ctrl, struct errbuf *e)
+{
+	bool own = ns->nawun || ns->nawupf; /* NSFEAT.NSABP */
+
+	if (own && ns->nawun < ctrl->awun)
+		return FAIL(e, ns, "atomic.nawun", "%u is less than the controller's awun, %u",
+			    ns->nawun, ctrl->awun);
+	if (own && ns->nawupf < ctrl->awupf)
+		return FAIL(e, ns, "atomic.nawupf", "%u is less than the controller's awupf, %u",
+			    ns->nawupf, ctrl->awupf);
+	if (ns->nabsn && (ns->nabsn < ctrl->awun || ns->nabsn < ns->nawun))
+		return FAIL(e, ns, "atomic.nabsn", "%u is less than awun, %u, or nawun, %u",
+			    ns->nabsn, ctrl->awun, ns->nawun);
+	if (ns->nabspf && (ns->nabspf < ctrl->awupf || ns->nabspf < ns->nawupf))
+		return FAIL(e, ns, "atomic.nabspf", "%u is less than awupf, %u, or nawupf, %u",
+			    ns->nabspf, ctrl->awupf, ns->nawupf);
+	return 0;
+}
+
+static int link_atomic(const struct conf *c, struct conf_ns *ns, struct errbuf *e)
+{
+	int i;
+
+	if (ns->nawupf > ns->nawun && ns->nawun)
+		return FAIL(e, ns, "atomic.nawupf", "%u is larger than nawun, %u", ns->nawupf,
+			    ns->nawun);
+	if (!ns->nawun)
+		ns->nawun = ns->nawupf;
+	if (ns->nabo && (ns->nabo > ns->nabsn || ns->nabo > ns->nabspf))
+		return FAIL(e, ns, "atomic.nabo", "%u is larger than nabsn, %u, or nabspf, %u",
+			    ns->nabo, ns->nabsn, ns->nabspf);
+	if (ns->mam && (!ns->nawun || ns->nabsn != ns->nawun || ns->nabspf != ns->nawun ||
+			ns->nawupf != ns->nawun))
+		return FAIL(e, ns, "atomic.mam",
+			    "needs nawun, nawupf, nabsn and nabspf, all the same and not 0");
+	for (i = 0; i < (int)c->nr_ctrls; i++)
+		if ((i == ns->ctrl_index ||
+		     (ns->shared && same_subsys(c, i, ns->ctrl_index))) &&
+		    check_atomic(ns, &c->ctrl[i], e))
+			return -1;
+	return 0;
 }
 
 /* One after another, as QEMU: 0 takes the lowest that those before left. */
@@ -343,7 +436,7 @@ static int link_machine(struct conf *c, struct errbuf *e)
 	sort_namespaces(c);
 	for (i = 0; i < c->nr_ns; i++) {
 		if (link_drive(c, &c->ns[i], e) || link_blocks(c, &c->ns[i], e) ||
-		    link_nsid(c, i, e))
+		    link_pi(&c->ns[i], e) || link_atomic(c, &c->ns[i], e) || link_nsid(c, i, e))
 			return -1;
 		link_ids(c, i);
 	}

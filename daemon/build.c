@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "machine.h"
@@ -64,8 +63,7 @@ static void driver_wait(void *opaque)
 	struct mach_ctrl *mc = opaque;
 	struct dmn_machine *m = mc->m;
 
-	for (unsigned int i = 0; i < m->nr_stores; i++)
-		store_run(m->store[i].st);
+	mach_stores_run(m);
 	sim_run_timers(mc->subsys->sim);
 }
 
@@ -117,17 +115,19 @@ static unsigned int stem_files(const char *dir, const char *stem, bool remove)
 	return count;
 }
 
+/* @named: configured as a subsystem of its own, so for several controllers */
 static int add_subsys(struct build *b, const struct conf_where *at, const char *nqn_tail,
-		      const char *kind, const char *name)
+		      const char *kind, const char *name, uint64_t capacity, bool named)
 {
 	struct dmn_machine *m = b->m;
 	struct mach_subsys *ms = &m->subsys[m->nr_subsys++];
-	struct sim_subsys_params p = { 0 };
+	struct sim_subsys_params p = { .capacity = capacity, .multi = named };
 	struct sim_msg msg = { "" };
 	char nqn[224];
 
 	if ((size_t)snprintf(nqn, sizeof(nqn), CONF_NQN_PREFIX "%s", nqn_tail) >= sizeof(nqn))
 		return fail(b, at, "the NQN is longer than 223 bytes");
+	ms->m = m;
 	if (m->state_dir) {
 		ms->stem = file_stem(kind, name);
 		if (!ms->stem)
@@ -136,12 +136,15 @@ static int add_subsys(struct build *b, const struct conf_where *at, const char *
 		if (store_journal_open(m->state_dir, ms->stem, &ms->journal, &msg))
 			return fail(b, at, "%s", msg.text);
 		ms->journal_open = true;
+	} else {
+		store_anon_areas(&ms->journal);
 	}
 	p.nqn = nqn;
 	store_clock(&p.clock);
 	p.clock.arm = clock_arm;
 	p.clock.opaque = m;
 	p.journal = ms->journal;
+	mach_backing(ms, &p.backing);
 	ms->sim = sim_subsys_new(&p, &msg);
 	if (!ms->sim)
 		return fail(b, at, "%s", msg.text);
@@ -175,6 +178,10 @@ static int add_ctrl(struct build *b, const struct conf_ctrl *cc)
 		.aerl = cc->aerl,
 		.aer_max_queued = cc->aer_max_queued,
 		.use_intel_id = cc->use_intel_id,
+		.ctratt_mem = cc->ctratt_mem,
+		.atomic_dn = cc->atomic_dn,
+		.awun = cc->awun,
+		.awupf = cc->awupf,
 	};
 	struct sim_msg msg = { "" };
 
@@ -187,7 +194,8 @@ static int add_ctrl(struct build *b, const struct conf_ctrl *cc)
 
 		snprintf(name, sizeof(name), "%u", mc->index);
 		mc->subsys = &m->subsys[m->nr_subsys];
-		if (add_subsys(b, &cc->where, cc->serial, "controller", cc->id[0] ? cc->id : name))
+		if (add_subsys(b, &cc->where, cc->serial, "controller", cc->id[0] ? cc->id : name,
+			       cc->capacity, false))
 			return -1;
 	}
 	mc->dev = host_dev_alloc(&hp);
@@ -203,65 +211,14 @@ static int add_ctrl(struct build *b, const struct conf_ctrl *cc)
 	return 0;
 }
 
-/* ---- namespaces and their media ---- */
-
-static void store_ready(struct dmn_fd *f, uint32_t events)
-{
-	struct mach_store *s = (struct mach_store *)((char *)f - offsetof(struct mach_store, fd));
-
-	store_run(s->st);
-	mach_tick(s->m);
-}
-
-static struct mach_store *add_store(struct build *b, const struct conf_drive *d)
-{
-	struct dmn_machine *m = b->m;
-	struct mach_store *s = &m->store[m->nr_stores];
-	uint64_t size = d->size ? d->size : CONF_DEFAULT_SIZE;
-	struct sim_msg msg = { "" };
-	bool missing = false;
-	int ret;
-
-	if (d->null) {
-		s->st = store_null_new(size, &msg);
-	} else if (!d->file) {
-		s->st = store_ram_new(size, &msg);
-	} else {
-		struct store_file_params p = {
-			.path = d->file,
-			.size = d->size,
-			.default_size = CONF_DEFAULT_SIZE,
-			.readonly = d->readonly,
-			.create = !d->readonly,
-		};
-
-		missing = access(d->file, F_OK) && errno == ENOENT;
-		s->st = store_file_new(&p, &msg);
-	}
-	if (!s->st) {
-		fail(b, &d->where, "%s", msg.text);
-		return NULL;
-	}
-	s->m = m;
-	m->nr_stores++;
-	if (missing)
-		s->made = strdup(d->file);
-	s->fd.fd = store_fd(s->st);
-	s->fd.ready = store_ready;
-	ret = s->fd.fd < 0 ? 0 : dmn_loop_add(m->loop, &s->fd, EPOLLIN);
-	if (ret) {
-		s->fd.fd = -1;
-		fail(b, &d->where, "cannot wait for flushes: %s", strerror(-ret));
-		return NULL;
-	}
-	return s;
-}
+/* ---- namespaces ---- */
 
 static int add_ns(struct build *b, const struct conf_ns *cn)
 {
 	const struct conf_ctrl *cc = &b->c->ctrl[cn->ctrl_index];
 	struct mach_ctrl *mc = &b->m->ctrl[cn->ctrl_index];
-	bool shared = cc->index >= 0; /* of a named subsystem: every controller of it */
+	/* a controller's own subsystem has nobody to share with */
+	bool shared = cn->shared && cc->index >= 0;
 	struct sim_ns_params p = {
 		.nsid = cn->nsid,
 		.eui64 = cn->eui64,
@@ -269,12 +226,31 @@ static int add_ns(struct build *b, const struct conf_ns *cn)
 		.physical_block_size = cn->physical_block_size,
 		.write_cache = cn->write_cache != CONF_OFF,
 		.shared = shared,
+		.detached = cn->detached,
+		.ms = cn->ms,
+		.mset = cn->mset,
+		.pi = cn->pi,
+		.pil = cn->pil,
+		.pif = cn->pif,
+		.mssrl = cn->mssrl,
+		.mcl = cn->mcl,
+		.msrc = cn->msrc,
+		.nawun = cn->nawun,
+		.nawupf = cn->nawupf,
+		.nabsn = cn->nabsn,
+		.nabspf = cn->nabspf,
+		.nabo = cn->nabo,
+		.mam = cn->mam,
+		.min_io_size = cn->min_io_size,
+		.opt_io_size = cn->opt_io_size,
+		.discard_granularity = cn->discard_granularity,
 	};
-	struct mach_store *s = add_store(b, &b->c->drive[cn->drive_index]);
+	const struct conf_drive *d = &b->c->drive[cn->drive_index];
 	struct sim_msg msg = { "" };
+	struct mach_store *s = mach_store_add(b->m, d, &msg);
 
 	if (!s)
-		return -1;
+		return fail(b, &d->where, "%s", msg.text);
 	memcpy(p.uuid, cn->uuid, sizeof(p.uuid));
 	memcpy(p.nguid, cn->nguid, sizeof(p.nguid));
 	p.store = s->st;
@@ -312,8 +288,7 @@ static int alloc_parts(struct build *b)
 	/* a controller may bring a subsystem of its own */
 	m->subsys = calloc(c->nr_subsys + c->nr_ctrls + 1, sizeof(*m->subsys));
 	m->ctrl = calloc(c->nr_ctrls + 1, sizeof(*m->ctrl));
-	m->store = calloc(c->nr_ns + 1, sizeof(*m->store));
-	if (!m->subsys || !m->ctrl || !m->store)
+	if (!m->subsys || !m->ctrl)
 		return fail(b, NULL, "out of memory");
 	if (c->daemon.state_dir) {
 		m->state_dir = strdup(c->daemon.state_dir);
@@ -333,7 +308,8 @@ int mach_build(struct dmn_machine *m, const struct conf *c, char *err, size_t le
 	for (unsigned int i = 0; i < c->nr_subsys; i++) {
 		const struct conf_subsys *cs = &c->subsys[i];
 
-		if (add_subsys(&b, &cs->where, cs->nqn ? cs->nqn : cs->id, "subsystem", cs->id))
+		if (add_subsys(&b, &cs->where, cs->nqn ? cs->nqn : cs->id, "subsystem", cs->id,
+			       cs->capacity, true))
 			return -1;
 	}
 	for (unsigned int i = 0; i < c->nr_ctrls; i++)
@@ -343,6 +319,12 @@ int mach_build(struct dmn_machine *m, const struct conf *c, char *err, size_t le
 	for (unsigned int i = 0; i < c->nr_ns; i++)
 		if (add_ns(&b, &c->ns[i]))
 			return -1;
+	for (unsigned int i = 0; i < m->nr_subsys; i++) {
+		struct sim_msg msg = { "" };
+
+		if (sim_subsys_restore(m->subsys[i].sim, &msg))
+			return fail(&b, NULL, "%s", msg.text);
+	}
 	for (unsigned int i = 0; i < m->nr_ctrls; i++) {
 		struct sim_msg msg = { "" };
 
@@ -369,16 +351,7 @@ void mach_dismantle(struct dmn_machine *m, bool undo)
 		if (m->ctrl[i].dev)
 			host_dev_free(m->ctrl[i].dev);
 	mach_drop_nodes(m); /* a driver may have found namespaces to the end */
-	for (unsigned int i = 0; i < m->nr_stores; i++) {
-		struct mach_store *s = &m->store[i];
-
-		if (s->fd.fd >= 0)
-			dmn_loop_del(m->loop, &s->fd);
-		store_free(s->st);
-		if (undo && s->made)
-			unlink(s->made);
-		free(s->made);
-	}
+	mach_stores_free(m, undo);
 	for (unsigned int i = 0; i < m->nr_subsys; i++) {
 		struct mach_subsys *ms = &m->subsys[i];
 
@@ -393,7 +366,6 @@ void mach_dismantle(struct dmn_machine *m, bool undo)
 	if (undo && m->state_dir_new)
 		rmdir(m->state_dir);
 	free(m->state_dir);
-	free(m->store);
 	free(m->ctrl);
 	free(m->subsys);
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -54,6 +55,35 @@ static void put_number(struct json_object *o, const char *key, uint64_t value)
 	json_object_object_add(o, key, json_object_new_uint64(value));
 }
 
+static void put_bool(struct json_object *o, const char *key, bool value)
+{
+	json_object_object_add(o, key, json_object_new_boolean(value));
+}
+
+/* ---- Asymmetric Namespace Access: its states as nvme-cli names them ---- */
+
+static const struct {
+	enum sim_ana_state state;
+	const char *name;
+} ana_names[] = {
+	{ SIM_ANA_OPTIMIZED, "optimized" },
+	{ SIM_ANA_NON_OPTIMIZED, "non-optimized" },
+	{ SIM_ANA_INACCESSIBLE, "inaccessible" },
+	{ SIM_ANA_PERSISTENT_LOSS, "persistent-loss" },
+	{ SIM_ANA_CHANGE, "change" },
+};
+
+#define NR_ANA (sizeof(ana_names) / sizeof(ana_names[0]))
+
+/* Return: NULL for what is none */
+static const char *ana_name(int state)
+{
+	for (size_t i = 0; i < NR_ANA; i++)
+		if ((int)ana_names[i].state == state)
+			return ana_names[i].name;
+	return NULL;
+}
+
 /* ---- list, show ---- */
 
 static void describe_ctrl(struct json_object *o, const struct dmn_node *n)
@@ -71,9 +101,10 @@ static void describe_ctrl(struct json_object *o, const struct dmn_node *n)
 	put_number(o, "io_queues", info.nr_io_queues);
 }
 
-static void describe_ns(struct json_object *o, const struct dmn_node *n)
+static void describe_ns(struct json_object *o, struct dmn_machine *m, const struct dmn_node *n)
 {
 	struct host_ns_info info = { 0 };
+	const char *ana = ana_name(dmn_ana_get(m, n));
 
 	put_string(o, "kind", "namespace");
 	put_number(o, "nsid", n->ref.nsid);
@@ -83,7 +114,18 @@ static void describe_ns(struct json_object *o, const struct dmn_node *n)
 	put_number(o, "used_blocks", info.nuse);
 	put_number(o, "block_size", info.lba_size);
 	put_number(o, "metadata_size", info.meta_size);
+	put_number(o, "lba_format", info.lbaf);
+	if (info.meta_size)
+		put_string(o, "metadata", info.extended ? "extended" : "separate");
+	put_number(o, "pi_type", info.pi_type);
+	if (info.pi_type) {
+		put_number(o, "pi_size", info.pi_size);
+		put_string(o, "pi_place", info.pi_first ? "first" : "last");
+	}
 	put_number(o, "csi", info.csi);
+	put_bool(o, "shared", info.shared);
+	if (ana)
+		put_string(o, "ana", ana);
 }
 
 static struct json_object *describe(struct dmn_machine *m, const struct dmn_node *n)
@@ -95,7 +137,7 @@ static struct json_object *describe(struct dmn_machine *m, const struct dmn_node
 		return NULL;
 	put_string(o, "node", n->name);
 	if (n->ref.nsid) {
-		describe_ns(o, n);
+		describe_ns(o, m, n);
 		for (struct dmn_node *p = dmn_machine_nodes(m); p; p = p->next)
 			if (p->ref.dev == n->ref.dev && !p->ref.nsid)
 				put_string(o, "controller", p->name);
@@ -136,28 +178,137 @@ static struct json_object *show_daemon(struct ctl_ctx *x)
 	return o;
 }
 
+/* Return: NULL with a sentence when there is none */
+static struct dmn_node *find_node(struct ctl_ctx *x, struct json_object *name)
+{
+	struct dmn_node *node;
+
+	if (!json_object_is_type(name, json_type_string)) {
+		refuse(x, "\"node\" must be a string");
+		return NULL;
+	}
+	node = dmn_machine_find(x->c->m, json_object_get_string(name));
+	if (!node)
+		refuse(x, "there is no node '%s'", json_object_get_string(name));
+	return node;
+}
+
+/* a namespace's nodes behind all controllers it is attached to */
+static void show_paths(struct json_object *o, struct dmn_machine *m, const struct dmn_node *ns)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (struct dmn_node *n = dmn_machine_nodes(m); n && list; n = n->next)
+		if (n->ref.nsid == ns->ref.nsid && dmn_same_subsys(m, n, ns))
+			json_object_array_add(list, json_object_new_string(n->name));
+	json_object_object_add(o, "paths", list);
+}
+
+/* a controller's namespaces, and those of its subsystem that are attached or not */
+static void show_contents(struct json_object *o, struct dmn_machine *m, const struct dmn_node *ctrl)
+{
+	struct json_object *list = json_object_new_array();
+	struct host_space *space;
+
+	for (struct dmn_node *n = dmn_machine_nodes(m); n && list; n = n->next)
+		if (n->ref.dev == ctrl->ref.dev && n->ref.nsid)
+			json_object_array_add(list, json_object_new_string(n->name));
+	json_object_object_add(o, "namespaces", list);
+
+	space = malloc(sizeof(*space));
+	if (space && !host_dev_space(ctrl->ref.dev, space)) {
+		list = json_object_new_array();
+		for (unsigned int i = 0; i < space->nr_nsids && list; i++)
+			json_object_array_add(list, json_object_new_int64(space->nsids[i]));
+		json_object_object_add(o, "allocated_nsids", list);
+		put_number(o, "max_namespaces", space->nn);
+		put_number(o, "capacity", space->total);
+		put_number(o, "unallocated_capacity", space->unallocated);
+	}
+	free(space);
+}
+
 static struct json_object *cmd_show(struct ctl_ctx *x)
 {
-	struct json_object *name, *list, *o;
+	struct json_object *name, *o;
 	struct dmn_node *node;
 
 	if (!json_object_object_get_ex(x->request, "node", &name))
 		return show_daemon(x);
-	if (!json_object_is_type(name, json_type_string))
-		return refuse(x, "show: \"node\" must be a string");
-	node = dmn_machine_find(x->c->m, json_object_get_string(name));
+	node = find_node(x, name);
 	if (!node)
-		return refuse(x, "there is no node '%s'", json_object_get_string(name));
+		return NULL;
 	o = describe(x->c->m, node);
-	if (!o || node->ref.nsid)
-		return o ? o : refuse(x, "out of memory");
-
-	list = json_object_new_array();
-	for (struct dmn_node *n = dmn_machine_nodes(x->c->m); n && list; n = n->next)
-		if (n->ref.dev == node->ref.dev && n->ref.nsid)
-			json_object_array_add(list, json_object_new_string(n->name));
-	json_object_object_add(o, "namespaces", list);
+	if (!o)
+		return refuse(x, "out of memory");
+	if (node->ref.nsid)
+		show_paths(o, x->c->m, node);
+	else
+		show_contents(o, x->c->m, node);
 	return o;
+}
+
+/* ---- ana ---- */
+
+/* Return: 0, or -1 with a sentence */
+static int ana_set(struct ctl_ctx *x, const struct dmn_node *node, struct json_object *state)
+{
+	const char *name = json_object_get_string(state);
+
+	for (size_t i = 0; i < NR_ANA && json_object_is_type(state, json_type_string); i++) {
+		int err;
+
+		if (strcmp(ana_names[i].name, name))
+			continue;
+		err = dmn_ana_set(x->c->m, node, ana_names[i].state);
+		if (err)
+			refuse(x,
+			       err == SIM_ENOENT
+				       ? "there is no namespace behind '%s'"
+				       : "the subsystem of '%s' does not report asymmetric "
+					 "namespace access: it was not configured as a subsystem "
+					 "of its own",
+			       node->name);
+		return err ? -1 : 0;
+	}
+	refuse(x,
+	       "'%.40s' is no state; allowed: optimized, non-optimized, inaccessible, "
+	       "persistent-loss, change",
+	       name ? name : "null");
+	return -1;
+}
+
+static struct json_object *cmd_ana(struct ctl_ctx *x)
+{
+	struct json_object *name, *state, *list;
+	struct dmn_machine *m = x->c->m;
+	struct dmn_node *node = NULL;
+
+	if (json_object_object_get_ex(x->request, "node", &name)) {
+		node = find_node(x, name);
+		if (!node)
+			return NULL;
+	}
+	if (json_object_object_get_ex(x->request, "state", &state)) {
+		if (!node)
+			return refuse(x, "ana: of which \"node\"?");
+		if (ana_set(x, node, state))
+			return NULL;
+	}
+	list = json_object_new_array();
+	for (struct dmn_node *n = dmn_machine_nodes(m); n && list; n = n->next) {
+		const char *ana = n->ref.nsid ? ana_name(dmn_ana_get(m, n)) : NULL;
+		struct json_object *o;
+
+		if (!ana || (node && node != n && (node->ref.nsid || node->ref.dev != n->ref.dev)))
+			continue;
+		o = json_object_new_object();
+		put_string(o, "node", n->name);
+		put_number(o, "nsid", n->ref.nsid);
+		put_string(o, "state", ana);
+		json_object_array_add(list, o);
+	}
+	return list ? list : refuse(x, "out of memory");
 }
 
 /* ---- stop, attach ---- */
@@ -206,6 +357,7 @@ static struct json_object *cmd_help(struct ctl_ctx *x);
 static const struct ctl_row rows[] = {
 	{ "list", "", "every node", cmd_list },
 	{ "show", "[node]", "the daemon, or one node", cmd_show },
+	{ "ana", "[node [state]]", "show or set the access state of namespaces", cmd_ana },
 	{ "stop", "", "end the daemon; its nodes vanish", cmd_stop },
 	{ "attach", "pid", "serve the program whose seccomp listener is passed along", cmd_attach },
 	{ "help", "", "the commands", cmd_help },

@@ -87,6 +87,16 @@ struct dmn_node *dmn_machine_nodes(struct dmn_machine *m); /* list */
 struct dmn_node *dmn_machine_find(struct dmn_machine *m, const char *name);
 struct dmn_loop *dmn_machine_loop(struct dmn_machine *m);
 
+/** dmn_same_subsys() - are two nodes of one NVM subsystem? */
+bool dmn_same_subsys(struct dmn_machine *m, const struct dmn_node *a, const struct dmn_node *b);
+
+/** dmn_ana_get() - Asymmetric Namespace Access State of a namespace through its node's controller
+ * Return: enum sim_ana_state, or a negative enum sim_err. */
+int dmn_ana_get(struct dmn_machine *m, const struct dmn_node *n);
+/** dmn_ana_set() - set it; on a controller's node, of every namespace through that controller
+ * Return: 0; %SIM_EINVAL: its subsystem reports none; %SIM_ENOENT: there is no such namespace. */
+int dmn_ana_set(struct dmn_machine *m, const struct dmn_node *n, enum sim_ana_state state);
+
 /* ---- control socket ----------------------------------------------------------------------- */
 
 struct dmn_control;

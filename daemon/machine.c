@@ -143,12 +143,39 @@ struct dmn_loop *dmn_machine_loop(struct dmn_machine *m)
 	return m->loop;
 }
 
+/* ---- subsystems ---- */
+
+static struct mach_ctrl *ctrl_of(struct dmn_machine *m, const struct dmn_node *n)
+{
+	unsigned int i = 0;
+
+	while (m->ctrl[i].dev != n->ref.dev)
+		i++; /* a node is always some controller's */
+	return &m->ctrl[i];
+}
+
+bool dmn_same_subsys(struct dmn_machine *m, const struct dmn_node *a, const struct dmn_node *b)
+{
+	return ctrl_of(m, a)->subsys == ctrl_of(m, b)->subsys;
+}
+
+int dmn_ana_get(struct dmn_machine *m, const struct dmn_node *n)
+{
+	return sim_ana_get(ctrl_of(m, n)->fn, n->ref.nsid);
+}
+
+int dmn_ana_set(struct dmn_machine *m, const struct dmn_node *n, enum sim_ana_state state)
+{
+	return sim_ana_set(ctrl_of(m, n)->fn, n->ref.nsid, state);
+}
+
 /* ---- time ---- */
 
 void mach_tick(void *machine)
 {
 	struct dmn_machine *m = machine;
 
+	mach_stores_reap(m);
 	for (unsigned int i = 0; i < m->nr_subsys; i++)
 		if (m->subsys[i].sim)
 			dmn_loop_arm(m->loop, sim_run_timers(m->subsys[i].sim));

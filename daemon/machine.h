@@ -10,6 +10,7 @@
 
 /** struct mach_subsys - an NVM subsystem; @stem: of its journal's file names, NULL without one */
 struct mach_subsys {
+	struct dmn_machine *m;
 	struct sim_subsys *sim;
 	struct sim_journal_port journal;
 	char *stem;
@@ -27,12 +28,18 @@ struct mach_ctrl {
 	bool bound;
 };
 
-/** struct mach_store - a namespace's medium; @made: the file this run made, NULL if it was there */
+/**
+ * struct mach_store - a namespace's medium
+ * @made:    the file this run made for the configuration, NULL if it was there
+ * @dropped: its namespace is deleted: mach_stores_reap() closes it
+ */
 struct mach_store {
 	struct dmn_machine *m;
 	struct sim_store *st;
 	struct dmn_fd fd;
 	char *made;
+	bool dropped;
+	struct mach_store *next;
 };
 
 struct dmn_machine {
@@ -41,8 +48,8 @@ struct dmn_machine {
 	unsigned int nr_subsys;
 	struct mach_ctrl *ctrl;
 	unsigned int nr_ctrls;
-	struct mach_store *store;
-	unsigned int nr_stores;
+	struct mach_store *stores;
+	bool dropped; /* some of them are */
 	char *state_dir;
 	bool state_dir_new;
 
@@ -61,6 +68,22 @@ int mach_build(struct dmn_machine *m, const struct conf *c, char *err, size_t le
 
 /** mach_dismantle() - take down what mach_build() built; @undo: remove the files it made, too */
 void mach_dismantle(struct dmn_machine *m, bool undo);
+
+/* ---- media.c ---- */
+
+/** mach_store_add() - the medium @d describes. Return: it, or NULL with a sentence in @msg. */
+struct mach_store *mach_store_add(struct dmn_machine *m, const struct conf_drive *d,
+				  struct sim_msg *msg);
+/** mach_stores_run() - finish the flushes that are done */
+void mach_stores_run(struct dmn_machine *m);
+/** mach_stores_reap() - close media of deleted namespaces; no lock of core's is held */
+void mach_stores_reap(struct dmn_machine *m);
+/** mach_stores_free() - close all; @undo: remove the files this run made */
+void mach_stores_free(struct dmn_machine *m, bool undo);
+/** mach_backing() - the port that makes media for the namespaces hosts create in @ms */
+void mach_backing(struct mach_subsys *ms, struct sim_backing_port *port);
+
+/* ---- machine.c ---- */
 
 /** mach_namespaces() - host_params.namespaces: nodes follow; @opaque is the struct mach_ctrl */
 void mach_namespaces(void *opaque, struct host_dev *dev, const uint32_t *nsids, unsigned int n);

@@ -190,6 +190,12 @@ int host_ns_info(struct host_dev *dev, uint32_t nsid, struct host_ns_info *info)
 		.nuse = ns.nuse,
 		.lba_size = 1u << ns.lba_shift,
 		.meta_size = ns.meta_size,
+		.lbaf = ns.lbaf,
+		.extended = ns.extended,
+		.pi_type = ns.pi_type,
+		.pi_size = ns.pi_size,
+		.pi_first = ns.pi_first,
+		.shared = ns.shared,
 		.csi = ns.csi,
 	};
 	return 0;

@@ -166,9 +166,24 @@ void host_dev_info(struct host_dev *dev, struct host_info *info);
 struct host_ns_info {
 	uint64_t nsze, nuse;
 	uint32_t lba_size, meta_size;
-	uint8_t csi;
+	uint8_t csi, lbaf;
+	uint8_t pi_type, pi_size; /* bytes of the tuple, 0 without */
+	bool extended, pi_first;  /* metadata follows the data; PI is its first bytes */
+	bool shared;
 };
 int host_ns_info(struct host_dev *dev, uint32_t nsid, struct host_ns_info *info);
+
+/**
+ * host_dev_space() - what namespaces can be made of, asked of the controller now
+ * Return: 0, or -EIO: it does not answer.
+ */
+struct host_space {
+	uint64_t total, unallocated; /* TNVMCAP, UNVMCAP: bytes, UINT64_MAX for more */
+	uint32_t nn;
+	uint32_t nsids[1024]; /* allocated, ascending */
+	unsigned int nr_nsids;
+};
+int host_dev_space(struct host_dev *dev, struct host_space *space);
 
 /* ---- for doors that must know beforehand which memory a call touches --------------------- */
 

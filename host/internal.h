@@ -185,6 +185,8 @@ void host_queue_fail(struct host_queue *q, int err, bool waiting);
 void host_slot_put(struct host_queue *q, uint16_t slot);
 /** host_queue_reap() - ring what is to be rung, and end what is complete */
 void host_queue_reap(struct host_queue *q);
+/** host_rings() - is this thread in the doorbell of one of @queues (a bit each) of @dev? */
+bool host_rings(const struct host_dev *dev, uint64_t queues);
 /** host_reap_announced() - host_queue_reap() for the queues interrupts named */
 void host_reap_announced(struct host_dev *dev);
 
@@ -222,12 +224,16 @@ void *host_dma_map(void *opaque, uint64_t iova, size_t len);
 
 enum host_state { HOST_NEW, HOST_LIVE, HOST_RESETTING, HOST_DEAD };
 
-/** struct host_ns - an active namespace, as Identify described it */
+/**
+ * struct host_ns - an active namespace, as Identify described it
+ * @pi_type, @pi_size, @pi_first: protection information; @pi_size is 0 without
+ * @extended: metadata is at the end of the data
+ */
 struct host_ns {
 	uint32_t nsid;
 	uint64_t nsze, nuse;
-	uint8_t lba_shift, csi, pi_size;
-	bool extended; /* metadata is at the end of the data */
+	uint8_t lba_shift, lbaf, csi, pi_type, pi_size;
+	bool extended, pi_first, shared;
 	uint16_t meta_size;
 };
 
@@ -243,6 +249,7 @@ enum host_scan_step {
 	HOST_SCAN_CHANGED,
 	HOST_SCAN_LIST,
 	HOST_SCAN_NS,
+	HOST_SCAN_PI,
 	HOST_SCAN_DESC,
 	HOST_SCAN_EFFECTS,
 	HOST_SCAN_STEPS,
@@ -285,7 +292,7 @@ struct host_dev {
 	/* as the controller reported */
 	uint64_t cap;
 	uint64_t mdts; /* bytes; 0: no limit */
-	bool sgl, sgl_dword, effects_log;
+	bool sgl, sgl_dword, effects_log, elbas;
 	uint16_t cntlid;
 	uint8_t acl;
 	uint32_t oaes;

@@ -128,3 +128,46 @@ long host_io_sync(struct host_dev *dev, struct nvme_passthru_cmd64 *cmd)
 
 	return sync_ioctl(node, NVME_IOCTL_IO64_CMD, cmd);
 }
+
+/* 128 bits, little endian */
+static uint64_t capacity(const uint8_t *p)
+{
+	uint64_t low, high;
+
+	memcpy(&low, p, 8);
+	memcpy(&high, p + 8, 8);
+	return high ? UINT64_MAX : sim_le64(low);
+}
+
+static int identify(struct host_dev *dev, uint32_t cns, void *buf)
+{
+	struct nvme_passthru_cmd64 cmd = {
+		.opcode = nvme_admin_identify,
+		.addr = (uintptr_t)buf,
+		.data_len = HOST_PAGE,
+		.cdw10 = cns,
+	};
+
+	return host_admin_sync(dev, &cmd) ? -EIO : 0;
+}
+
+int host_dev_space(struct host_dev *dev, struct host_space *space)
+{
+	struct nvme_id_ctrl id;
+	unsigned int n = 0;
+
+	if (identify(dev, NVME_IDENTIFY_CNS_CTRL, &id))
+		return -EIO;
+	*space = (struct host_space){
+		.total = capacity(id.tnvmcap),
+		.unallocated = capacity(id.unvmcap),
+		.nn = sim_le32(id.nn),
+	};
+	/* no list: there is no namespace management, and the fields above are all there is */
+	if (identify(dev, NVME_IDENTIFY_CNS_ALLOCATED_NS_LIST, space->nsids))
+		return 0;
+	for (; n < sizeof(space->nsids) / sizeof(space->nsids[0]) && space->nsids[n]; n++)
+		space->nsids[n] = sim_le32(space->nsids[n]);
+	space->nr_nsids = n;
+	return 0;
+}

@@ -100,7 +100,7 @@ int host_submit_io_parse(struct host_call *call, uint32_t nsid, const void *arg)
 	call->len = (uint32_t)(blocks << ns.lba_shift); /* at most 65536 blocks */
 	call->meta = user_ptr(call, io.metadata);
 	call->meta_len = (uint32_t)blocks * ns.meta_size;
-	if (blocks << ns.lba_shift > UINT32_MAX)
+	if ((blocks << ns.lba_shift) + blocks * ns.meta_size > UINT32_MAX)
 		return -EINVAL;
 	if (io.control & RW_PRACT && ns.meta_size == ns.pi_size) {
 		/* the controller inserts and strips protection information */

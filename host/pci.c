@@ -83,15 +83,24 @@ int host_pci_enable(struct host_dev *dev, struct sim_msg *msg)
 	return 0;
 }
 
-/** host_msix() - a message: its data says which vector, as in hardware. Only sets a flag: core
- * calls this from inside the doorbell. */
+/* Only sets flags: core calls this from inside a doorbell. Who rings it looks at its completion
+ * queue afterwards; for other queues (an event for another controller of the subsystem, a command
+ * that a flush has ended) host_run() has to come. */
+static void announce(struct host_dev *dev, uint64_t queues)
+{
+	atomic_fetch_or(&dev->irq, queues);
+	if (!host_rings(dev, queues))
+		host_arm(dev, host_now());
+}
+
+/** host_msix() - a message: its data says which vector, as in hardware */
 void host_msix(void *opaque, uint16_t vector, uint64_t addr, uint32_t data)
 {
 	struct host_dev *dev = opaque;
 	uint32_t v = data - MSI_DATA;
 
 	if (v < dev->nr_vectors)
-		atomic_fetch_or(&dev->irq, dev->vec_queues[v]);
+		announce(dev, dev->vec_queues[v]);
 }
 
 /** host_intx() - the pin, shared by all queues */
@@ -100,5 +109,5 @@ void host_intx(void *opaque, bool level)
 	struct host_dev *dev = opaque;
 
 	if (level)
-		atomic_fetch_or(&dev->irq, dev->vec_queues[0]);
+		announce(dev, dev->vec_queues[0]);
 }

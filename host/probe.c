@@ -16,8 +16,12 @@
 #define POLL_MAX_US 10000
 
 #define FID_NUM_QUEUES 0x07
+#define FID_HOST_BEHAVIOR 0x16
+#define HOST_BEHAVIOR_LEN 512
+#define HOST_BEHAVIOR_LBAFEE 2 /* byte of it */
 #define LID_EFFECTS 0x05
 #define LPA_EFFECTS 0x02
+#define CTRATT_ELBAS (1u << 15) /* extended LBA formats: guards of other widths than 16 bits */
 #define QUEUE_PC 1u	/* CDW11: physically contiguous */
 #define QUEUE_IEN 2u	/* CDW11 of Create I/O Completion Queue: interrupts enabled */
 #define SGLS_SUPPORT 0x3u
@@ -124,6 +128,7 @@ static int identify(struct host_dev *dev)
 	dev->sgl = sgls & SGLS_SUPPORT && sgls & SGLS_LONGER;
 	dev->sgl_dword = (sgls & SGLS_SUPPORT) == SGLS_DWORD;
 	dev->effects_log = id->lpa & LPA_EFFECTS;
+	dev->elbas = sim_le32(id->ctratt) & CTRATT_ELBAS;
 	return 0;
 }
 
@@ -143,6 +148,26 @@ static int read_effects(struct host_dev *dev)
 		status = host_internal_sync(dev, &sqe, NULL);
 	if (dev->effects_log && !status)
 		host_effects_store(dev, NVME_CSI_NVM, log);
+	return status < 0 ? status : 0;
+}
+
+/* Linux's nvme_configure_host_options(): this host knows LBA formats with wide guards. A controller
+ * that does not take it keeps those formats to itself. */
+static int host_behavior(struct host_dev *dev)
+{
+	uint8_t *behavior = dev->bufs->ctrl;
+	const struct host_sqe sqe = {
+		.opcode = nvme_admin_set_features,
+		.dptr[0] = sim_le64(host_iova(dev, behavior)),
+		.cdw10 = sim_le32(FID_HOST_BEHAVIOR),
+	};
+	int status;
+
+	if (!dev->elbas)
+		return 0;
+	memset(behavior, 0, HOST_BEHAVIOR_LEN);
+	behavior[HOST_BEHAVIOR_LBAFEE] = 1;
+	status = host_internal_sync(dev, &sqe, NULL);
 	return status < 0 ? status : 0;
 }
 
@@ -243,6 +268,9 @@ int host_bring_up(struct host_dev *dev, struct sim_msg *msg)
 	err = read_effects(dev);
 	if (err)
 		return fail(msg, "Get Log Page", err);
+	err = host_behavior(dev);
+	if (err)
+		return fail(msg, "Set Features - Host Behavior Support", err);
 	n = allocate_queues(dev);
 	if (n < 0)
 		return fail(msg, "Set Features - Number of Queues", n);

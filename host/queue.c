@@ -91,6 +91,13 @@ static void slot_write(struct host_queue *q, uint16_t i, struct host_sqe *sqe, u
 
 /* ---- rings ------------------------------------------------------------------------------- */
 
+static _Thread_local const struct host_queue *rung; /* in whose doorbell this thread is */
+
+bool host_rings(const struct host_dev *dev, uint64_t queues)
+{
+	return rung && rung->dev == dev && queues >> rung->qid & 1;
+}
+
 /* q->lock is given up while the controller runs */
 static void ring(struct host_queue *q)
 {
@@ -101,7 +108,9 @@ static void ring(struct host_queue *q)
 		uint16_t tail = q->sq_rung = q->sq_tail;
 
 		pthread_mutex_unlock(&q->lock);
+		rung = q;
 		host_w32(q->dev, q->sq_db, tail);
+		rung = NULL;
 		pthread_mutex_lock(&q->lock);
 	}
 	q->ringing = false;

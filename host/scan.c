@@ -15,6 +15,9 @@
 #define LID_EFFECTS 0x05
 #define LID_CHANGED_NS 0x04
 #define POLL_US 50
+#define SC_DNR 0x4000
+#define PI_SIZE_16 8u /* a tuple with a 16-bit guard; with a wider one 16 bytes */
+#define PI_SIZE_WIDE 16u
 
 /* ---- the steps --------------------------------------------------------------------------- */
 
@@ -40,6 +43,13 @@ static void ns_sqe(struct host_dev *dev, struct host_sqe *sqe)
 	sqe->nsid = sim_le32(dev->bufs->list[dev->scan.pos]);
 	sqe->dptr[0] = host_iova(dev, dev->bufs->ns);
 	sqe->cdw10 = NVME_IDENTIFY_CNS_NS;
+}
+
+static void pi_sqe(struct host_dev *dev, struct host_sqe *sqe)
+{
+	ns_sqe(dev, sqe);
+	sqe->cdw10 = NVME_IDENTIFY_CNS_CSI_NS;
+	sqe->cdw11 = NVME_CSI_NVM << 24;
 }
 
 static void desc_sqe(struct host_dev *dev, struct host_sqe *sqe)
@@ -80,35 +90,68 @@ static bool list_end(struct host_dev *dev)
 	return !dev->scan.status && next_ns(&dev->scan, dev->bufs);
 }
 
+/* a place for one more namespace */
+static bool grow(struct host_scan *scan)
+{
+	struct host_ns *grown;
+
+	if (scan->nr < scan->max)
+		return true;
+	grown = realloc(scan->ns, (scan->max * 2 + 8) * sizeof(*grown));
+	if (!grown) {
+		scan->status = -ENOMEM;
+		return false;
+	}
+	scan->ns = grown;
+	scan->max = scan->max * 2 + 8;
+	return true;
+}
+
 /* NVM command set 1.1, figure 114 */
 static bool ns_end(struct host_dev *dev)
 {
 	struct host_scan *scan = &dev->scan;
 	const struct nvme_id_ns *id = (const struct nvme_id_ns *)dev->bufs->ns;
 	const struct nvme_lbaf *lbaf;
-	struct host_ns *grown;
+	uint32_t nsid = sim_le32(dev->bufs->list[scan->pos]);
+	uint8_t index = (id->flbas & 0xf) | (id->flbas >> 1 & 0x30), type = id->dps & 7;
 
-	if (scan->status) /* it went away since the list was read */
+	if (!grow(scan))
+		return false;
+	if (scan->status) {
+		/* it went away since the list was read; or it is there, and cannot say just now
+		 * what it is like */
+		if (!(scan->status & SC_DNR) && host_ns_get(dev, nsid, &scan->ns[scan->nr]))
+			scan->nr++;
 		return next_ns(scan, dev->bufs);
-	if (scan->nr == scan->max) {
-		grown = realloc(scan->ns, (scan->max * 2 + 8) * sizeof(*grown));
-		if (!grown) {
-			scan->status = -ENOMEM;
-			return false;
-		}
-		scan->ns = grown;
-		scan->max = scan->max * 2 + 8;
 	}
-	lbaf = &id->lbaf[(id->flbas & 0xf) | (id->flbas >> 1 & 0x30)];
+	lbaf = &id->lbaf[index];
 	scan->ns[scan->nr++] = (struct host_ns){
-		.nsid = sim_le32(dev->bufs->list[scan->pos]),
+		.nsid = nsid,
 		.nsze = sim_le64(id->nsze),
 		.nuse = sim_le64(id->nuse),
 		.lba_shift = lbaf->ds < 32 ? lbaf->ds : 0,
+		.lbaf = index,
 		.meta_size = sim_le16(lbaf->ms),
-		.pi_size = id->dps & 7 ? 8 : 0,
+		.pi_type = type,
+		.pi_size = type ? PI_SIZE_16 : 0,
+		.pi_first = id->dps >> 3 & 1,
 		.extended = id->flbas >> 4 & 1,
+		.shared = id->nmic & 1,
 	};
+	scan->step = type && dev->elbas ? HOST_SCAN_PI : HOST_SCAN_DESC;
+	return true;
+}
+
+/* NVM command set 1.1, figure 118: Extended LBA Formats, PIF in bits 8:7 */
+static bool pi_end(struct host_dev *dev)
+{
+	struct host_scan *scan = &dev->scan;
+	const struct nvme_nvm_id_ns *id = (const struct nvme_nvm_id_ns *)dev->bufs->ns;
+	struct host_ns *ns = &scan->ns[scan->nr - 1];
+
+	if (!scan->status && sim_le32(id->elbaf[ns->lbaf]) >> 7 & 3)
+		ns->pi_size = PI_SIZE_WIDE;
 	scan->step = HOST_SCAN_DESC;
 	return true;
 }
@@ -151,6 +194,7 @@ static const struct {
 	[HOST_SCAN_CHANGED] = { changed_sqe, changed_end },
 	[HOST_SCAN_LIST] = { list_sqe, list_end },
 	[HOST_SCAN_NS] = { ns_sqe, ns_end },
+	[HOST_SCAN_PI] = { pi_sqe, pi_end },
 	[HOST_SCAN_DESC] = { desc_sqe, desc_end },
 	[HOST_SCAN_EFFECTS] = { effects_sqe, effects_end },
 };
@@ -246,6 +290,7 @@ static void run(struct host_dev *dev)
 		sqe.nsid = sim_le32(sqe.nsid);
 		sqe.dptr[0] = sim_le64(sqe.dptr[0]);
 		sqe.cdw10 = sim_le32(sqe.cdw10);
+		sqe.cdw11 = sim_le32(sqe.cdw11);
 		sqe.cdw14 = sim_le32(sqe.cdw14);
 		atomic_store(&scan->turn, false);
 		err = host_internal_submit(dev, &sqe, &scan->in, dev->p.admin_timeout_ms);

@@ -56,12 +56,12 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-static int begin(void **state)
+static int begin_with(void **state, int argc, char **argv)
 {
-	char prog[] = "test", *argv[] = { prog, NULL }, err[512] = "";
 	struct fixture *f = calloc(1, sizeof(*f));
+	char err[512] = "";
 
-	if (!f || conf_parse_args(&f->conf, "test", 1, argv, false, NULL) < 0)
+	if (!f || conf_parse_args(&f->conf, "test", argc, argv, false, NULL) < 0)
 		return -1;
 	f->passed = -1;
 	strcpy(f->dir, "/tmp/nvmesim-test-XXXXXX");
@@ -83,6 +83,29 @@ static int begin(void **state)
 	f->running = !pthread_create(&f->thread, NULL, serve, f);
 	*state = f;
 	return f->running ? 0 : -1;
+}
+
+static int begin(void **state)
+{
+	char *argv[] = { (char[]){ "test" }, NULL };
+
+	return begin_with(state, 1, argv);
+}
+
+/* two paths to a namespace, and a controller with a subsystem to itself */
+static int begin_paths(void **state)
+{
+	char *argv[] = { (char[]){ "test" },
+			 (char[]){ "-device" }, (char[]){ "nvme-subsys,id=s,capacity=8M" },
+			 (char[]){ "-device" }, (char[]){ "nvme,serial=S,subsys=s" },
+			 (char[]){ "-device" }, (char[]){ "nvme,serial=S,subsys=s" },
+			 (char[]){ "-drive" },	(char[]){ "if=none,id=d,size=1M" },
+			 (char[]){ "-device" },
+			 (char[]){ "nvme-ns,drive=d,ms=16,mset=1,pi=1,pif=2,pil=1" },
+			 (char[]){ "-drive" },	(char[]){ "if=none,id=e,size=1M" },
+			 (char[]){ "-device" }, (char[]){ "nvme,serial=T,drive=e" }, NULL };
+
+	return begin_with(state, sizeof(argv) / sizeof(argv[0]) - 1, argv);
 }
 
 static int finish(void **state)
@@ -176,6 +199,51 @@ static void test_show(void **state)
 	expect(fd, "{\"cmd\":\"show\",\"node\":\"nvmesim0n1\"}\n", "\"controller\":\"nvmesim0\"");
 	expect(fd, "{\"cmd\":\"show\",\"node\":\"nvmesim7\"}\n", "no node 'nvmesim7'");
 	expect(fd, "{\"cmd\":\"show\",\"node\":7}\n", "\"ok\":false");
+	close(fd);
+}
+
+static void test_show_format_and_paths(void **state)
+{
+	int fd = dial(*state);
+
+	expect(fd, "{\"cmd\":\"show\",\"node\":\"nvmesim0n1\"}\n",
+	       "\"metadata_size\":16,\"lba_format\":");
+	expect(fd, "{\"cmd\":\"show\",\"node\":\"nvmesim0n1\"}\n",
+	       "\"metadata\":\"extended\",\"pi_type\":1,\"pi_size\":16,\"pi_place\":\"first\","
+	       "\"csi\":0,\"shared\":true,\"ana\":\"optimized\"");
+	expect(fd, "{\"cmd\":\"show\",\"node\":\"nvmesim1n1\"}\n",
+	       "\"paths\":[\"nvmesim0n1\",\"nvmesim1n1\"]");
+	expect(fd, "{\"cmd\":\"show\",\"node\":\"nvmesim2n1\"}\n", "\"paths\":[\"nvmesim2n1\"]");
+	expect(fd, "{\"cmd\":\"show\",\"node\":\"nvmesim1\"}\n",
+	       "\"allocated_nsids\":[1],\"max_namespaces\":256,\"capacity\":8388608,"
+	       "\"unallocated_capacity\":7340032");
+	close(fd);
+}
+
+static void test_ana(void **state)
+{
+	int fd = dial(*state);
+
+	expect(fd, "{\"cmd\":\"ana\",\"node\":\"nvmesim0\"}\n",
+	       "[{\"node\":\"nvmesim0n1\",\"nsid\":1,\"state\":\"optimized\"}]");
+	expect(fd, "{\"cmd\":\"ana\",\"node\":\"nvmesim1n1\",\"state\":\"persistent-loss\"}\n",
+	       "[{\"node\":\"nvmesim1n1\",\"nsid\":1,\"state\":\"persistent-loss\"}]");
+	expect(fd, "{\"cmd\":\"ana\"}\n",
+	       "[{\"node\":\"nvmesim0n1\",\"nsid\":1,\"state\":\"optimized\"},"
+	       "{\"node\":\"nvmesim1n1\",\"nsid\":1,\"state\":\"persistent-loss\"}");
+	expect(fd, "{\"cmd\":\"ana\",\"node\":\"nvmesim1\",\"state\":\"non-optimized\"}\n",
+	       "\"state\":\"non-optimized\"");
+	/* what is wrong changes nothing */
+	expect(fd, "{\"cmd\":\"ana\",\"state\":\"optimized\"}\n", "of which");
+	expect(fd, "{\"cmd\":\"ana\",\"node\":\"nvmesim1\",\"state\":\"good\"}\n",
+	       "'good' is no state");
+	expect(fd, "{\"cmd\":\"ana\",\"node\":\"nvmesim1\",\"state\":1}\n", "is no state");
+	expect(fd, "{\"cmd\":\"ana\",\"node\":\"nvmesim1\",\"state\":null}\n", "is no state");
+	expect(fd, "{\"cmd\":\"ana\",\"node\":1,\"state\":\"optimized\"}\n", "must be a string");
+	expect(fd, "{\"cmd\":\"ana\",\"node\":\"nvmesim9\",\"state\":\"optimized\"}\n", "no node");
+	expect(fd, "{\"cmd\":\"ana\",\"node\":\"nvmesim2\",\"state\":\"inaccessible\"}\n",
+	       "does not report");
+	expect(fd, "{\"cmd\":\"ana\",\"node\":\"nvmesim1n1\"}\n", "\"state\":\"non-optimized\"");
 	close(fd);
 }
 
@@ -370,6 +438,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		served(test_list_has_the_default_drive),
 		served(test_show),
+		cmocka_unit_test_setup_teardown(test_show_format_and_paths, begin_paths, finish),
+		cmocka_unit_test_setup_teardown(test_ana, begin_paths, finish),
 		served(test_bad_lines_do_not_end_the_conversation),
 		served(test_partial_and_joined_lines),
 		served(test_endless_line_is_cut),

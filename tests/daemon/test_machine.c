@@ -2,118 +2,13 @@
 /*
  * test_machine.c - from a configuration to nodes, and back to nothing.
  */
-#include <dirent.h>
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "../../daemon/daemon.h"
-
-#define MAX_ARGS 24
-
-struct fixture {
-	char dir[64], cwd[4096], err[512];
-	struct conf conf;
-	struct dmn_loop *loop;
-	struct dmn_machine *machine;
-};
-
-static int begin(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	strcpy(f->dir, "/tmp/nvmesim-test-XXXXXX");
-	if (!mkdtemp(f->dir) || !getcwd(f->cwd, sizeof(f->cwd)) || chdir(f->dir))
-		return -1;
-	f->loop = dmn_loop_new();
-	conf_init(&f->conf);
-	*state = f;
-	return 0;
-}
-
-/* names in the directory, sorted, with a blank after each */
-static const char *files(const char *dir, char *buf, size_t len)
-{
-	struct dirent **e;
-	int n = scandir(dir, &e, NULL, alphasort);
-
-	buf[0] = '\0';
-	for (int i = 0; i < n; i++) {
-		if (e[i]->d_name[0] != '.')
-			snprintf(buf + strlen(buf), len - strlen(buf), "%s ", e[i]->d_name);
-		free(e[i]);
-	}
-	if (n >= 0)
-		free(e);
-	return buf;
-}
-
-static void remove_all(const char *dir)
-{
-	char path[512];
-	struct dirent *e;
-	DIR *d = opendir(dir);
-
-	while (d && (e = readdir(d))) {
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-		if (e->d_type == DT_DIR)
-			remove_all(path);
-		else
-			unlink(path);
-	}
-	closedir(d);
-	rmdir(dir);
-}
-
-static int finish(void **state)
-{
-	struct fixture *f = *state;
-
-	dmn_machine_free(f->machine);
-	dmn_loop_free(f->loop);
-	conf_free(&f->conf);
-	remove_all(f->dir);
-	if (chdir(f->cwd))
-		return -1;
-	free(f);
-	return 0;
-}
-
-/* the machine of a command line; NULL: f->err says why not */
-static struct dmn_machine *build(struct fixture *f, const char *const *words)
-{
-	char *argv[MAX_ARGS + 2] = { strdup("test") };
-	int argc = 1, ret;
-
-	for (; words[argc - 1]; argc++)
-		argv[argc] = strdup(words[argc - 1]);
-	ret = conf_parse_args(&f->conf, "test", argc, argv, false, NULL);
-	while (argc)
-		free(argv[--argc]);
-	assert_true(ret > 0);
-	f->machine = dmn_machine_new(&f->conf, f->loop, f->err, sizeof(f->err));
-	return f->machine;
-}
-
-#define BUILD(f, ...) build(f, (const char *const[]){ __VA_ARGS__, NULL })
-
-static const char *nodes(struct dmn_machine *m, char *buf, size_t len)
-{
-	buf[0] = '\0';
-	for (struct dmn_node *n = dmn_machine_nodes(m); n; n = n->next)
-		snprintf(buf + strlen(buf), len - strlen(buf), "%s ", n->name);
-	return buf;
-}
+#include "mach.h"
 
 /* ---- tests ---- */
 
@@ -259,8 +154,6 @@ static void test_failure_keeps_older_state(void **state)
 			  "nvme,serial=A,drive=a", "-device", "nvme,serial=B,drive=b"));
 	assert_string_equal(files("state", after, sizeof(after)), before);
 }
-
-#define built(t) cmocka_unit_test_setup_teardown(t, begin, finish)
 
 int main(void)
 {

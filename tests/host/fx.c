@@ -96,6 +96,9 @@ static int dma_xfer(void *opaque, enum sim_dma_dir dir, const struct sim_dma_vec
 
 	if (atomic_load(&f->dma_dead))
 		return SIM_EFAULT;
+	if (dir == SIM_DMA_WRITE && atomic_load(&f->dma_fail_in) &&
+	    atomic_fetch_sub(&f->dma_fail_in, 1) == 1)
+		return SIM_EFAULT;
 	if (f->sgl && dir == SIM_DMA_WRITE && n == 1 && vec->len == sizeof(id) &&
 	    !memcmp((const char *)vec->buf + offsetof(struct nvme_id_ctrl, sn), "fx0001 ", 7)) {
 		memcpy(&id, vec->buf, sizeof(id));
@@ -132,12 +135,19 @@ static void arm(void *opaque, uint64_t deadline_ns)
 
 uint32_t fx_add_ns(struct fx *f)
 {
-	struct sim_ns_params p = { .logical_block_size = FX_BLOCK,
-				   .physical_block_size = FX_BLOCK,
-				   .write_cache = true };
+	return fx_add_ns_as(f, &(struct sim_ns_params){ 0 });
+}
+
+uint32_t fx_add_ns_as(struct fx *f, const struct sim_ns_params *from)
+{
+	struct sim_ns_params p = *from;
 	struct sim_msg msg = { "" };
 	int64_t nsid;
 
+	p.logical_block_size = p.physical_block_size = FX_BLOCK;
+	p.discard_granularity = UINT32_MAX;
+	p.write_cache = true;
+	assert_in_range(f->nr_stores, 0, sizeof(f->store) / sizeof(f->store[0]) - 1);
 	p.uuid[0] = (uint8_t)(f->nr_stores + 1);
 	p.store = f->store[f->nr_stores++] = store_ram_new(FX_NS_BYTES, &msg);
 	assert_non_null(p.store);
@@ -171,6 +181,7 @@ struct fx *fx_new(const struct fx_params *params)
 	f->armed = UINT64_MAX;
 
 	store_clock(&sp.clock);
+	store_anon_areas(&sp.journal);
 	f->subsys = sim_subsys_new(&sp, &msg);
 	assert_non_null(f->subsys);
 	hp.nr_io_queues = p->nr_io_queues ? p->nr_io_queues : 2;

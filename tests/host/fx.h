@@ -42,12 +42,13 @@ struct fx_client {
 struct fx {
 	struct sim_subsys *subsys;
 	struct sim_fn *fn;
-	struct sim_store *store[4];
+	struct sim_store *store[8];
 	unsigned int nr_stores;
 	struct host_dev *dev;
 	struct fx_client client;
 	struct sim_dma_port dma; /* the driver's */
 	_Atomic bool dma_dead;	 /* every move fails */
+	_Atomic int dma_fail_in; /* that many moves to the host from now, one fails; 0: none does */
 	bool sgl;
 	uint32_t nsids[16];
 	unsigned int nr_ns, changes; /* from the namespaces callback */
@@ -70,6 +71,8 @@ void fx_free(struct fx *f);
 int fx_setup(void **state); /* fx_new(NULL) as a CMocka fixture */
 int fx_teardown(void **state);
 uint32_t fx_add_ns(struct fx *f);
+/** fx_add_ns_as() - with what @p says of formats; the rest is filled in. Return: the NSID */
+uint32_t fx_add_ns_as(struct fx *f, const struct sim_ns_params *p);
 
 /** struct fx_call - an ioctl in flight */
 struct fx_call {

@@ -25,7 +25,10 @@ static const struct {
 	{ true, 0x0c, 0x00, NO },   /* Asynchronous Event Request */
 	{ true, 0x00, 0x01, NO },   /* Delete I/O Submission Queue */
 	{ true, 0x7f, 0x00, NO },   /* Fabrics */
+	{ true, 0x0d, 0x00, NO },   /* Namespace Management */
+	{ true, 0x15, 0x00, NO },   /* Namespace Attachment */
 	{ true, 0x80, 0x00, NO },   /* Format NVM */
+	{ true, 0x86, 0x00, NO },   /* Get LBA Status */
 	{ true, 0xc0, 0x00, NO },   /* vendor specific */
 	{ false, 0x00, 0, YES },    /* Flush */
 	{ false, 0x02, 0, YES },    /* Read */
@@ -33,6 +36,13 @@ static const struct {
 	{ false, 0x05, 0, WRITABLE }, /* Compare: data to the controller */
 	{ false, 0x08, 0, WRITABLE }, /* Write Zeroes: changes blocks */
 	{ false, 0x09, 0, WRITABLE }, /* Dataset Management: likewise */
+	{ false, 0x04, 0, WRITABLE }, /* Write Uncorrectable: likewise */
+	{ false, 0x0c, 0, YES },      /* Verify */
+	{ false, 0x0e, 0, YES },      /* Reservation Report */
+	{ false, 0x0d, 0, WRITABLE }, /* Reservation Register: data to the controller */
+	{ false, 0x11, 0, WRITABLE }, /* Reservation Acquire */
+	{ false, 0x15, 0, WRITABLE }, /* Reservation Release */
+	{ false, 0x19, 0, WRITABLE }, /* Copy */
 	{ false, 0x1f, 0, NO },	      /* not in the effects log */
 	{ false, 0x7f, 0, NO },
 	{ false, 0x80, 0, NO },

@@ -96,6 +96,7 @@ static void callback_may_ask(void **state)
 	struct sim_fn *fn;
 
 	store_clock(&sp.clock);
+	store_anon_areas(&sp.journal);
 	s = sim_subsys_new(&sp, &msg);
 	host_dev_ports(dev, &cp.dma, &cp.irq);
 	fn = sim_fn_add(s, &cp, &msg);
@@ -111,12 +112,29 @@ static void callback_may_ask(void **state)
 	store_free(np.store);
 }
 
+/* an active namespace whose Identify fails, but may work later, stays what it was */
+static void identify_fails_for_once(void **state)
+{
+	struct fx *f = *state;
+	struct host_ns_info info;
+
+	f->dma_fail_in = 2; /* the first is the list of active namespaces */
+	assert_int_equal(fx_ioctl(f, 0, NVME_IOCTL_RESCAN, 0), 0);
+	assert_int_equal(f->dma_fail_in, 0);
+	assert_int_equal(f->nr_ns, 1);
+	assert_int_equal(f->nsids[0], 1);
+	assert_int_equal(host_ns_info(f->dev, 1, &info), 0);
+	assert_int_equal(info.lba_size, FX_BLOCK);
+	assert_int_equal(info.nsze, FX_NS_BYTES / FX_BLOCK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(probe),
 		cmocka_unit_test_setup_teardown(event, fx_setup, fx_teardown),
 		cmocka_unit_test_setup_teardown(rescan, fx_setup, fx_teardown),
+		cmocka_unit_test_setup_teardown(identify_fails_for_once, fx_setup, fx_teardown),
 		cmocka_unit_test(callback_may_ask),
 	};
 

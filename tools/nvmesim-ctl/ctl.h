@@ -30,6 +30,9 @@ enum ctl_exit ctl_ask(const char *path, struct json_object *request, bool until_
 /** ctl_print_list() - nodes as a table for a terminal, or as tab-separated lines for a program */
 void ctl_print_list(struct json_object *nodes);
 
+/** ctl_print_ana() - namespaces' access states, likewise */
+void ctl_print_ana(struct json_object *states);
+
 /** ctl_print_object() - one "key: value" a line */
 void ctl_print_object(struct json_object *o);
 

@@ -9,6 +9,8 @@
 #include "../../daemon/daemon.h"
 #include "ctl.h"
 
+#define CTL_ARGS 2
+
 struct ctl_command;
 
 /** struct ctl - the command line */
@@ -16,18 +18,18 @@ struct ctl {
 	const char *socket;
 	bool json;
 	const struct ctl_command *cmd;
-	const char *arg;
+	const char *arg[CTL_ARGS];
 };
 
 /**
  * struct ctl_command - a command
- * @arg:   name of its argument, NULL: it takes none (all arguments are optional)
- * @key:   the request's member the argument becomes
+ * @args:  names of its arguments, for help (all are optional)
+ * @key:   the request's members the arguments become
  * @ends:  the daemon ends after it
  * @print: the result, for people; NULL: answered here, without a daemon
  */
 struct ctl_command {
-	const char *name, *arg, *key, *help;
+	const char *name, *args, *key[CTL_ARGS], *help;
 	bool ends;
 	void (*print)(const struct ctl *ctl, struct json_object *result);
 };
@@ -42,6 +44,11 @@ static void print_show(const struct ctl *ctl, struct json_object *result)
 	ctl_print_object(result);
 }
 
+static void print_ana(const struct ctl *ctl, struct json_object *result)
+{
+	ctl_print_ana(result);
+}
+
 static void print_stop(const struct ctl *ctl, struct json_object *result)
 {
 	struct json_object *pid = NULL;
@@ -51,10 +58,13 @@ static void print_stop(const struct ctl *ctl, struct json_object *result)
 }
 
 static const struct ctl_command commands[] = {
-	{ "list", NULL, NULL, "every simulated device node", false, print_list },
-	{ "show", "NODE", "node", "the daemon, or one node", false, print_show },
-	{ "stop", NULL, NULL, "end the daemon; returns when its nodes are gone", true, print_stop },
-	{ "help", NULL, NULL, "this text", false, NULL },
+	{ "list", "", { NULL }, "every simulated device node", false, print_list },
+	{ "show", " [NODE]", { "node" }, "the daemon, or one node", false, print_show },
+	{ "ana", " [NODE [STATE]]", { "node", "state" },
+	  "the access state of namespaces (ANA): show it, or set it", false, print_ana },
+	{ "stop", "", { NULL }, "end the daemon; returns when its nodes are gone", true,
+	  print_stop },
+	{ "help", "", { NULL }, "this text", false, NULL },
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -63,20 +73,20 @@ static void help(void)
 {
 	char path[256], words[32];
 
-	printf("Usage: nvmesim-ctl [--socket PATH] [--json] COMMAND [ARGUMENT]\n\n"
+	printf("Usage: nvmesim-ctl [--socket PATH] [--json] COMMAND [ARGUMENT]...\n\n"
 	       "Asks a running nvmesim.\n\nCommands:\n");
 	for (size_t i = 0; i < NR_COMMANDS; i++) {
-		snprintf(words, sizeof(words), commands[i].arg ? "%s [%s]" : "%s", commands[i].name,
-			 commands[i].arg);
-		printf("  %-14s %s\n", words, commands[i].help);
+		snprintf(words, sizeof(words), "%s%s", commands[i].name, commands[i].args);
+		printf("  %-18s %s\n", words, commands[i].help);
 	}
 	printf("\nOptions:\n"
 	       "  --socket PATH  the daemon's control socket (%s)\n"
 	       "  --json         the daemon's answer as it is: one line,\n"
 	       "                 {\"ok\":true,\"result\":...} or {\"ok\":false,\"error\":\"...\"}\n"
 	       "  --help, --version\n\n"
-	       "list prints a table on a terminal, and tab-separated lines without a heading in a\n"
-	       "pipe.\n\n"
+	       "list and ana print a table on a terminal, and tab-separated lines without a\n"
+	       "heading in a pipe. STATE is optimized, non-optimized, inaccessible, persistent-loss or\n"
+	       "change; with a controller as NODE it is that of all its namespaces.\n\n"
 	       "Exit status: 0 done; 1 the daemon refused, or something failed; 2 the command "
 	       "line\n"
 	       "is wrong; 3 no daemon answers.\n",
@@ -93,7 +103,7 @@ static void help_json(void)
 		json_object_object_add(o, "cmd", json_object_new_string(commands[i].name));
 		json_object_object_add(
 			o, "argument",
-			json_object_new_string(commands[i].arg ? commands[i].arg : ""));
+			json_object_new_string(commands[i].args + (*commands[i].args == ' ')));
 		json_object_object_add(o, "help", json_object_new_string(commands[i].help));
 		json_object_array_add(list, o);
 	}
@@ -106,14 +116,16 @@ static void help_json(void)
 static enum ctl_exit run(const struct ctl *ctl)
 {
 	struct json_object *request = json_object_new_object(), *answer = NULL, *part = NULL;
-	const char *arg = ctl->arg;
 	enum ctl_exit code;
 
 	json_object_object_add(request, "cmd", json_object_new_string(ctl->cmd->name));
-	if (arg && !strncmp(arg, "/dev/", 5))
-		arg += 5; /* as people type it */
-	if (arg)
-		json_object_object_add(request, ctl->cmd->key, json_object_new_string(arg));
+	for (size_t i = 0; i < CTL_ARGS && ctl->arg[i]; i++) {
+		const char *arg = ctl->arg[i];
+
+		if (!strncmp(arg, "/dev/", 5))
+			arg += 5; /* as people type it */
+		json_object_object_add(request, ctl->cmd->key[i], json_object_new_string(arg));
+	}
 	code = ctl_ask(ctl->socket, request, ctl->cmd->ends, &answer);
 	if (ctl->json) {
 		puts(json_object_to_json_string_ext(
@@ -179,10 +191,10 @@ int main(int argc, char **argv)
 			ctl.cmd = &commands[i];
 	if (!ctl.cmd)
 		return usage("there is no command", argv[optind]);
-	if (++optind < argc) {
-		if (!ctl.cmd->arg || optind + 1 < argc)
-			return usage("too many arguments:", argv[argc - 1]);
-		ctl.arg = argv[optind];
+	for (size_t i = 0; ++optind < argc; i++) {
+		if (i == CTL_ARGS || !ctl.cmd->key[i])
+			return usage("too many arguments:", argv[optind]);
+		ctl.arg[i] = argv[optind];
 	}
 	if (!ctl.cmd->print) {
 		ctl.json ? help_json() : help();

@@ -38,97 +38,147 @@ static void cell_node(struct json_object *o, char *to)
 }
 
 /* decimal units, as nvme-cli and disk labels have them */
-static void cell_size(struct json_object *o, char *to)
+static void bytes(struct json_object *o, const char *key, char *to)
 {
 	static const char *const unit[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
-	double size = (double)number(o, "blocks") * (double)number(o, "block_size");
+	double size = (double)number(o, key) * (double)number(o, "block_size");
 	unsigned int i = 0;
 
-	if (!get(o, "blocks"))
+	if (!get(o, key))
 		return;
 	for (; size >= 1000 && i < sizeof(unit) / sizeof(unit[0]) - 1; i++)
 		size /= 1000;
 	snprintf(to, CELL, i ? "%.2f %s" : "%.0f %s", size, unit[i]);
 }
 
-static void cell_format(struct json_object *o, char *to)
+static void cell_size(struct json_object *o, char *to)
 {
-	if (get(o, "block_size"))
-		snprintf(to, CELL, "%" PRIu64 "+%" PRIu64, number(o, "block_size"),
-			 number(o, "metadata_size"));
+	bytes(o, "blocks", to);
 }
 
-/** struct column - of the table; @key: of the node's object, unless @cell makes the text */
-static const struct column {
+static void cell_used(struct json_object *o, char *to)
+{
+	bytes(o, "used_blocks", to);
+}
+
+/* "512+8", "512+64 extended", "4096+8 PI type 1" */
+static void cell_format(struct json_object *o, char *to)
+{
+	const char *metadata = json_object_get_string(get(o, "metadata"));
+	bool extended = metadata && !strcmp(metadata, "extended");
+	int n;
+
+	if (!get(o, "block_size"))
+		return;
+	n = snprintf(to, CELL, "%" PRIu64 "+%" PRIu64 "%s", number(o, "block_size"),
+		     number(o, "metadata_size"), extended ? " extended" : "");
+	if (number(o, "pi_type"))
+		snprintf(to + n, CELL - (size_t)n, " PI type %" PRIu64, number(o, "pi_type"));
+}
+
+/** struct column - of a table; @key: of the row's object, unless @cell makes the text */
+struct column {
 	const char *title, *key;
 	void (*cell)(struct json_object *o, char *to);
-} columns[] = {
-	{ "NODE", NULL, cell_node }, { "KIND", "kind", NULL },	       { "SERIAL", "serial", NULL },
-	{ "MODEL", "model", NULL },  { "FIRMWARE", "firmware", NULL }, { "NSID", "nsid", NULL },
-	{ "SIZE", NULL, cell_size }, { "FORMAT", NULL, cell_format },  { "STATE", "state", NULL },
 };
 
-#define NR_COLUMNS (sizeof(columns) / sizeof(columns[0]))
+#define MAX_COLUMNS 10
 
-static void fill(struct json_object *o, unsigned int col, char *to)
+/* each ends with a row without a title */
+static const struct column list_columns[] = {
+	{ "NODE", NULL, cell_node },
+	{ "KIND", "kind", NULL },
+	{ "SERIAL", "serial", NULL },
+	{ "MODEL", "model", NULL },
+	{ "FIRMWARE", "firmware", NULL },
+	{ "NSID", "nsid", NULL },
+	{ "SIZE", NULL, cell_size },
+	{ "USED", NULL, cell_used },
+	{ "FORMAT", NULL, cell_format },
+	{ "STATE", "state", NULL },
+	{ NULL, NULL, NULL },
+};
+static const struct column ana_columns[] = {
+	{ "NODE", NULL, cell_node },
+	{ "STATE", "state", NULL },
+	{ NULL, NULL, NULL },
+};
+_Static_assert(sizeof(list_columns) / sizeof(list_columns[0]) <= MAX_COLUMNS + 1, "MAX_COLUMNS");
+
+static void fill(struct json_object *o, const struct column *col, char *to)
 {
 	to[0] = '\0';
-	if (columns[col].cell)
-		columns[col].cell(o, to);
-	else if (get(o, columns[col].key))
-		snprintf(to, CELL, "%s", json_object_get_string(get(o, columns[col].key)));
+	if (col->cell)
+		col->cell(o, to);
+	else if (get(o, col->key))
+		snprintf(to, CELL, "%s", json_object_get_string(get(o, col->key)));
 	if (!to[0])
 		strcpy(to, "-");
 }
 
-static void print_lines(struct json_object *nodes)
+static void print_lines(const struct column *columns, struct json_object *list)
 {
 	char cell[CELL];
 
-	for (size_t row = 0; row < json_object_array_length(nodes); row++) {
-		for (unsigned int col = 0; col < NR_COLUMNS; col++) {
-			fill(json_object_array_get_idx(nodes, row), col, cell);
-			printf("%s%s", col ? "\t" : "", cell);
+	for (size_t row = 0; row < json_object_array_length(list); row++) {
+		for (unsigned int i = 0; columns[i].title; i++) {
+			fill(json_object_array_get_idx(list, row), &columns[i], cell);
+			printf("%s%s", i ? "\t" : "", cell);
 		}
 		putchar('\n');
 	}
 }
 
-void ctl_print_list(struct json_object *nodes)
+/* what colours a state: "live" and the two in which I/O works are good */
+static const char *colour(const struct column *col, const char *cell)
 {
-	size_t rows = json_object_array_length(nodes);
-	int width[NR_COLUMNS];
+	if (!col->key || strcmp(col->key, "state") || !strcmp(cell, "-"))
+		return "";
+	return !strcmp(cell, "live") || strstr(cell, "optimized") ? GREEN : RED;
+}
+
+static void print_table(const struct column *columns, struct json_object *list)
+{
+	size_t rows = json_object_array_length(list);
+	int width[MAX_COLUMNS];
 	char cell[CELL];
+	unsigned int i;
 
 	if (!isatty(STDOUT_FILENO)) {
-		print_lines(nodes);
+		print_lines(columns, list);
 		return;
 	}
-	for (unsigned int col = 0; col < NR_COLUMNS; col++) {
-		width[col] = (int)strlen(columns[col].title);
+	for (i = 0; columns[i].title; i++) {
+		width[i] = (int)strlen(columns[i].title);
 		for (size_t row = 0; row < rows; row++) {
-			fill(json_object_array_get_idx(nodes, row), col, cell);
-			if (width[col] < (int)strlen(cell))
-				width[col] = (int)strlen(cell);
+			fill(json_object_array_get_idx(list, row), &columns[i], cell);
+			if (width[i] < (int)strlen(cell))
+				width[i] = (int)strlen(cell);
 		}
 	}
-	for (unsigned int col = 0; col < NR_COLUMNS; col++)
-		printf(BOLD "%-*s" PLAIN "%s", width[col], columns[col].title,
-		       col + 1 < NR_COLUMNS ? "  " : "\n");
+	for (i = 0; columns[i].title; i++)
+		printf(BOLD "%-*s" PLAIN "%s", width[i], columns[i].title,
+		       columns[i + 1].title ? "  " : "\n");
 	for (size_t row = 0; row < rows; row++) {
-		for (unsigned int col = 0; col < NR_COLUMNS; col++) {
-			bool state = columns[col].key && !strcmp(columns[col].key, "state");
+		for (i = 0; columns[i].title; i++) {
+			const char *paint;
 
-			fill(json_object_array_get_idx(nodes, row), col, cell);
-			state = state && strcmp(cell, "-");
-			printf("%s%-*s%s%s",
-			       !state		       ? ""
-			       : !strcmp(cell, "live") ? GREEN
-						       : RED,
-			       width[col], cell, state ? PLAIN : "",
-			       col + 1 < NR_COLUMNS ? "  " : "\n");
+			fill(json_object_array_get_idx(list, row), &columns[i], cell);
+			paint = colour(&columns[i], cell);
+			printf("%s%-*s%s%s", paint, width[i], cell, *paint ? PLAIN : "",
+			       columns[i + 1].title ? "  " : "\n");
 		}
 	}
+}
+
+void ctl_print_list(struct json_object *nodes)
+{
+	print_table(list_columns, nodes);
+}
+
+void ctl_print_ana(struct json_object *states)
+{
+	print_table(ana_columns, states);
 }
 
 void ctl_print_object(struct json_object *o)
