@@ -4,8 +4,8 @@
  *
  *   bench [--json] [--quick] [--run NVMESIM-RUN] [--cuse NVMESIM] [--dir DIRECTORY]
  *
- * Starts each door that is named, with a 1 TiB sparse file in DIRECTORY as its namespace, and times
- * commands through it, one at a time. Exit status: 0, 1 when a door did not work, 2 for a wrong argument.
+ * Starts each door that is named, with a 1 TiB sparse file in DIRECTORY as its first namespace and three
+ * with protection information, and times commands through it, one at a time. Exit status: 0, 1 when a door did not work, 2 for a wrong argument.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -62,31 +62,80 @@ static int finished(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-/* the words that describe the drive both doors get */
-static void drive_words(char *drive, size_t len, const struct options *o, const char *door)
+/* ---- the drive both doors get ---- */
+
+#define MAX_WORDS 32
+
+struct words {
+	char text[MAX_WORDS][512];
+	char *argv[MAX_WORDS];
+	unsigned int n;
+};
+
+static void add(struct words *w, const char *word)
 {
-	snprintf(drive, len, "file=%s/bench-%s.img,if=none,id=d,format=raw,size=1T", o->dir, door);
+	if (w->n == MAX_WORDS - 1)
+		abort();
+	snprintf(w->text[w->n], sizeof(w->text[0]), "%s", word);
+	w->argv[w->n] = w->text[w->n];
+	w->argv[++w->n] = NULL;
+}
+
+/* a sparse file of @size; with @guards, three namespaces more, with a guard each */
+static void add_drive(struct words *w, const struct options *o, const char *door, const char *size,
+		      bool guards)
+{
+	static const char *const formats[] = { "ms=8,pi=1,pif=0", "ms=16,pi=1,pif=1",
+					       "ms=16,pi=1,pif=2" };
+	char word[512];
+
+	add(w, "-drive");
+	snprintf(word, sizeof(word), "file=%s/bench-%s-%s.img,if=none,id=d,format=raw,size=%s",
+		 o->dir, door, size, size);
+	add(w, word);
+	add(w, "-device");
+	add(w, "nvme,serial=bench,id=nvme0");
+	add(w, "-device");
+	add(w, "nvme-ns,drive=d,logical_block_size=4096,physical_block_size=4096");
+	for (unsigned int i = 0; guards && i < sizeof(formats) / sizeof(formats[0]); i++) {
+		add(w, "-drive");
+		snprintf(word, sizeof(word), "file=%s/bench-%s-%u.img,if=none,id=g%u,size=16M",
+			 o->dir, door, i, i);
+		add(w, word);
+		add(w, "-device");
+		snprintf(word, sizeof(word),
+			 "nvme-ns,drive=g%u,logical_block_size=4096,physical_block_size=4096,%s", i,
+			 formats[i]);
+		add(w, word);
+	}
 }
 
 /* the run door: the client is the program that nvmesim-run starts */
-static int measure_run(const struct options *o, const char *self, struct bench_door *d)
+static int measure_run(const struct options *o, const char *self, const char *size,
+		       struct bench_door *d)
 {
-	char drive[512], t0[32], rounds[32];
+	struct words w = { .n = 0 };
+	char number[32];
 	int pipefd[2];
 	pid_t pid;
 
 	if (pipe(pipefd))
 		return 1;
-	drive_words(drive, sizeof(drive), o, "run");
-	snprintf(rounds, sizeof(rounds), "%u", o->rounds);
-	snprintf(t0, sizeof(t0), "%" PRIu64, bench_now());
+	add(&w, o->run);
+	add_drive(&w, o, "run", size, o->rounds > 1);
+	add(&w, "--");
+	add(&w, self);
+	add(&w, "--client");
+	snprintf(number, sizeof(number), "%" PRIu64, bench_now());
+	add(&w, number);
+	snprintf(number, sizeof(number), "%u", o->rounds);
+	add(&w, number);
 	pid = fork();
 	if (pid == 0) {
 		dup2(pipefd[1], STDOUT_FILENO);
 		close(pipefd[0]);
 		close(pipefd[1]);
-		execl(o->run, o->run, "-drive", drive, "-device", "nvme,serial=bench,drive=d", "--",
-		      self, "--client", t0, rounds, (char *)NULL);
+		execv(o->run, w.argv);
 		fprintf(stderr, "bench: %s: %s\n", o->run, strerror(errno));
 		_exit(127);
 	}
@@ -96,24 +145,29 @@ static int measure_run(const struct options *o, const char *self, struct bench_d
 }
 
 /* the CUSE door: the daemon is started, and this process is the client */
-static int measure_cuse(const struct options *o, struct bench_door *d)
+static int measure_cuse(const struct options *o, const char *self, const char *size,
+			struct bench_door *d)
 {
-	char drive[512], sock[512];
+	struct words w = { .n = 0 };
+	char sock[512];
 	uint64_t t0;
 	FILE *tmp;
 	pid_t pid;
 	int ret;
 
-	drive_words(drive, sizeof(drive), o, "cuse");
+	add(&w, o->cuse);
+	add(&w, "--foreground");
+	add(&w, "--socket");
 	snprintf(sock, sizeof(sock), "%s/bench.sock", o->dir);
+	add(&w, sock);
+	add_drive(&w, o, "cuse", size, o->rounds > 1);
 	tmp = tmpfile();
 	if (!tmp)
 		return 1;
 	t0 = bench_now();
 	pid = fork();
 	if (pid == 0) {
-		execl(o->cuse, o->cuse, "--foreground", "--socket", sock, "-drive", drive, "-device",
-		      "nvme,serial=bench,drive=d", (char *)NULL);
+		execv(o->cuse, w.argv);
 		fprintf(stderr, "bench: %s: %s\n", o->cuse, strerror(errno));
 		_exit(127);
 	}
@@ -121,7 +175,7 @@ static int measure_cuse(const struct options *o, struct bench_door *d)
 		fclose(tmp);
 		return 1;
 	}
-	ret = bench_client("/dev/nvmesim0", "/dev/nvmesim0n1", t0, pid, o->rounds, tmp);
+	ret = bench_client("/dev/nvmesim0", t0, pid, o->rounds, tmp);
 	rewind(tmp);
 	for (char line[256]; fgets(line, sizeof(line), tmp);)
 		bench_door_parse(d, line);
@@ -151,55 +205,77 @@ static uint64_t start_of_true(void)
 	return p50;
 }
 
-/* some starts for the time to the first Identify, whose median counts, then the long run */
-static int measure(const struct options *o, const char *self, bool cuse, struct bench_door *d)
+typedef int measure_fn(const struct options *o, const char *self, const char *size,
+		       struct bench_door *d);
+
+/* the median time to the first Identify of some starts */
+static int time_start(const struct options *o, const char *self, const char *size, measure_fn *door,
+		      uint64_t *ns)
 {
 	struct options brief = *o;
-	uint64_t first[STARTS], p50, p99;
-	int ret = 0;
+	struct bench_door d = { 0 };
+	uint64_t first[STARTS], p99;
 
 	brief.rounds = 1;
-	for (unsigned int i = 0; i < STARTS && !ret; i++) {
-		ret = cuse ? measure_cuse(&brief, d) : measure_run(&brief, self, d);
-		first[i] = d->first_identify;
+	for (unsigned int i = 0; i < STARTS; i++) {
+		if (door(&brief, self, size, &d))
+			return 1;
+		first[i] = d.first_identify;
 	}
-	if (!ret)
-		ret = cuse ? measure_cuse(o, d) : measure_run(o, self, d);
-	if (ret)
-		return ret;
-	bench_percentiles(first, STARTS, &p50, &p99);
-	d->first_identify = p50;
+	bench_percentiles(first, STARTS, ns, &p99);
+	return 0;
+}
+
+static int measure(const struct options *o, const char *self, measure_fn *door,
+		   struct bench_door *d)
+{
+	uint64_t first;
+
+	if (time_start(o, self, "1T", door, &first) ||
+	    time_start(o, self, "1G", door, &d->start_1g) ||
+	    time_start(o, self, "8T", door, &d->start_8t) || door(o, self, "1T", d))
+		return 1;
+	d->first_identify = first;
 	d->true_ns = start_of_true();
 	return 0;
 }
 
+/* ns of copying the bytes of @op, or 0 */
+static double copy_of(const struct bench_core *c, enum bench_op op)
+{
+	const char *name = bench_op_name[op];
+
+	return strstr(name, "128 KiB") ? c->memcpy[CORE_READ_128K] :
+	       strstr(name, "4 KiB")   ? c->memcpy[CORE_READ_4K] :
+					 0;
+}
+
 static void table(const struct bench_core *c, const struct door_run *doors, unsigned int n)
 {
-	const struct {
-		const char *name;
-		double ns;
-	} core[] = {
-		{ "Get Features (no data)", c->get_features },
-		{ "Identify Controller", c->identify },
-		{ "Read 4 KiB", c->read_4k },
-		{ "Write 4 KiB", c->write_4k },
-	};
-
 	printf("core alone                           ns/cmd     cmds/s   x memcpy\n");
-	for (size_t i = 0; i < sizeof(core) / sizeof(core[0]); i++)
-		printf("  %-32s %8.0f %10.0f   %8.2f\n", core[i].name, core[i].ns, 1e9 / core[i].ns,
-		       core[i].ns / c->memcpy_4k);
-	printf("  %-32s %8.0f\n", "memcpy of 4 KiB", c->memcpy_4k);
+	for (unsigned int op = 0; op < CORE_NR_OPS; op++) {
+		printf("  %-32s %8.0f %10.0f", bench_core_name(op), c->ns[op], 1e9 / c->ns[op]);
+		if (c->memcpy[op] > 0)
+			printf("   %8.2f   (memcpy %.0f ns)", c->ns[op] / c->memcpy[op],
+			       c->memcpy[op]);
+		putchar('\n');
+	}
 
 	for (unsigned int d = 0; d < n; d++) {
 		const struct bench_door *r = &doors[d].res;
 
-		printf("\n%s door%*s p50 us     p99 us  x crossing\n", doors[d].name,
+		printf("\n%s door%*s p50 us     p99 us  x crossing   x memcpy\n", doors[d].name,
 		       (int)(30 - strlen(doors[d].name)), "");
-		for (int op = 0; op < BENCH_NR_OPS; op++)
-			printf("  %-32s %8.1f %10.1f   %8.2f\n", bench_op_name[op], r->p50[op] / 1e3,
+		for (int op = 0; op < BENCH_NR_OPS; op++) {
+			printf("  %-32s %8.1f %10.1f   %8.2f", bench_op_name[op], r->p50[op] / 1e3,
 			       r->p99[op] / 1e3, (double)r->p50[op] / r->p50[BENCH_CROSSING]);
+			if (copy_of(c, op) > 0)
+				printf("   %8.1f", r->p50[op] / copy_of(c, op));
+			putchar('\n');
+		}
 		printf("  %-32s %8.1f ms\n", "start to first Identify", r->first_identify / 1e6);
+		printf("  %-32s %8.1f ms\n", "  with 1 GiB", r->start_1g / 1e6);
+		printf("  %-32s %8.1f ms\n", "  with 8 TiB", r->start_8t / 1e6);
 		printf("  %-32s %8.1f ms\n", "(start to end of true(1))", r->true_ns / 1e6);
 		printf("  %-32s %8.1f MiB\n", "resident, 1 TiB sparse file", r->rss_kib / 1024.0);
 	}
@@ -207,10 +283,12 @@ static void table(const struct bench_core *c, const struct door_run *doors, unsi
 
 static void json(const struct bench_core *c, const struct door_run *doors, unsigned int n)
 {
-	printf("{\"core\":{\"get_features_ns\":%.1f,\"identify_ns\":%.1f,\"read_4k_ns\":%.1f,"
-	       "\"write_4k_ns\":%.1f,\"memcpy_4k_ns\":%.1f,\"commands_per_second\":%.0f},\"doors\":{",
-	       c->get_features, c->identify, c->read_4k, c->write_4k, c->memcpy_4k,
-	       1e9 / c->get_features);
+	printf("{\"core\":{\"commands_per_second\":%.0f,\"operations\":[",
+	       1e9 / c->ns[CORE_GET_FEATURES]);
+	for (unsigned int op = 0; op < CORE_NR_OPS; op++)
+		printf("%s{\"name\":\"%s\",\"ns\":%.1f,\"memcpy_ns\":%.1f}", op ? "," : "",
+		       bench_core_name(op), c->ns[op], c->memcpy[op]);
+	printf("]},\"doors\":{");
 	for (unsigned int d = 0; d < n; d++) {
 		const struct bench_door *r = &doors[d].res;
 
@@ -220,9 +298,9 @@ static void json(const struct bench_core *c, const struct door_run *doors, unsig
 			       ",\"ratio\":%.3f}",
 			       op ? "," : "", bench_op_name[op], r->p50[op], r->p99[op],
 			       (double)r->p50[op] / r->p50[BENCH_CROSSING]);
-		printf("],\"first_identify_ns\":%" PRIu64 ",\"true_ns\":%" PRIu64
-		       ",\"rss_kib\":%" PRIu64 "}",
-		       r->first_identify, r->true_ns, r->rss_kib);
+		printf("],\"first_identify_ns\":%" PRIu64 ",\"start_1g_ns\":%" PRIu64
+		       ",\"start_8t_ns\":%" PRIu64 ",\"true_ns\":%" PRIu64 ",\"rss_kib\":%" PRIu64 "}",
+		       r->first_identify, r->start_1g, r->start_8t, r->true_ns, r->rss_kib);
 	}
 	printf("}}\n");
 }
@@ -244,8 +322,7 @@ int main(int argc, char **argv)
 
 	/* internal: behind the run door */
 	if (argc == 4 && !strcmp(argv[1], "--client"))
-		return bench_client("/dev/nvmesim0", "/dev/nvmesim0n1",
-				    strtoull(argv[2], NULL, 10), 0,
+		return bench_client("/dev/nvmesim0", strtoull(argv[2], NULL, 10), 0,
 				    (unsigned int)strtoul(argv[3], NULL, 10), stdout);
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -280,11 +357,11 @@ int main(int argc, char **argv)
 		return 1;
 	if (o.run) {
 		doors[n] = (struct door_run){ .name = "run" };
-		ret |= measure(&o, self, false, &doors[n++].res);
+		ret |= measure(&o, self, measure_run, &doors[n++].res);
 	}
 	if (o.cuse) {
 		doors[n] = (struct door_run){ .name = "CUSE" };
-		ret |= measure(&o, self, true, &doors[n++].res);
+		ret |= measure(&o, self, measure_cuse, &doors[n++].res);
 	}
 	if (ret) {
 		fprintf(stderr, "bench: a door did not work\n");

@@ -6,6 +6,7 @@
 #define TESTS_BENCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -17,6 +18,13 @@ enum bench_op {
 	BENCH_WRITE_4K,
 	BENCH_READ_128K,
 	BENCH_WRITE_128K,
+	BENCH_READ_4K_16, /* with protection information, made and checked by the controller */
+	BENCH_WRITE_4K_16,
+	BENCH_WRITE_4K_32,
+	BENCH_WRITE_4K_64,
+	BENCH_WRITE_128K_16,
+	BENCH_WRITE_128K_32,
+	BENCH_WRITE_128K_64,
 	BENCH_NR_OPS
 };
 
@@ -27,13 +35,43 @@ struct bench_door {
 	uint64_t p50[BENCH_NR_OPS], p99[BENCH_NR_OPS];
 	uint64_t first_identify; /* from starting the daemon to the first Identify answered */
 	uint64_t true_ns;	 /* what starting and ending true(1) takes on this machine */
+	uint64_t start_1g, start_8t; /* as @first_identify, with a sparse file of 1 GiB, of 8 TiB */
 	uint64_t rss_kib;	 /* resident memory of the process that serves, with a 1 TiB file */
 };
 
-/** struct bench_core - the device in this process, through its queues; ns per command */
-struct bench_core {
-	double get_features, identify, read_4k, write_4k, memcpy_4k;
+/** enum bench_core_op - what is timed in the core alone */
+enum bench_core_op {
+	CORE_GET_FEATURES, /* a command without data */
+	CORE_IDENTIFY,
+	CORE_READ_4K,
+	CORE_WRITE_4K,
+	CORE_READ_4K_16,
+	CORE_WRITE_4K_16,
+	CORE_WRITE_4K_32,
+	CORE_WRITE_4K_64,
+	CORE_READ_128K,
+	CORE_WRITE_128K,
+	CORE_READ_128K_16,
+	CORE_WRITE_128K_16,
+	CORE_WRITE_128K_32,
+	CORE_WRITE_128K_64,
+	CORE_NR_OPS
 };
+
+/**
+ * struct bench_core - the device in this process, through its queues; ns
+ * @ns:     per command, of the median batch
+ * @memcpy: of the command's bytes, measured in turns with it; 0 where there are none
+ */
+struct bench_core {
+	double ns[CORE_NR_OPS], memcpy[CORE_NR_OPS];
+};
+
+const char *bench_core_name(enum bench_core_op op);
+
+/** bench_memcpy() - ns for copying @bytes @rounds times into a working set of %BENCH_SET */
+#define BENCH_SET (1u << 20)
+double bench_memcpy(unsigned int rounds, const void *buf, size_t bytes);
 
 uint64_t bench_now(void);
 
@@ -41,14 +79,15 @@ uint64_t bench_now(void);
 void bench_percentiles(uint64_t *ns, unsigned int n, uint64_t *p50, uint64_t *p99);
 
 /**
- * bench_client() - time every operation on two nodes, behind whatever door they are
+ * bench_client() - time every operation on nodes, behind whatever door they are
+ * With one round only the first Identify is looked at.
  * @t0:     bench_now() when the daemon was started
+ * @node:   the controller's node; "n1" to "n4" behind it: without, and with each guard
  * @server: process whose memory is asked for; 0: our parent
  * @out:    receives one line per fact, for bench_door_parse()
  * Return: 0, or 1 after a message.
  */
-int bench_client(const char *ctrl, const char *ns, uint64_t t0, int server, unsigned int rounds,
-		 FILE *out);
+int bench_client(const char *node, uint64_t t0, int server, unsigned int rounds, FILE *out);
 
 /** bench_door_parse() - take one line of bench_client()'s. Return: whether it was one */
 bool bench_door_parse(struct bench_door *d, const char *line);

@@ -1,24 +1,76 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core.c - the benchmark of the device alone: commands through queues and doorbells, in this process
+ * core.c - the benchmark of the device alone: queues and doorbells, without a driver or a door
  */
-#include <linux/nvme_ioctl.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../host/host.h"
 #include "../../store/store.h"
 #include "bench.h"
+#include "rings.h"
 
 #define NS_BYTES (64ull << 20)
-#define WORKING_SET (1u << 20) /* bytes of the namespace that are touched */
+#define BLOCK 4096u
+#define BATCHES 50 /* command and memcpy take turns, and the median batch of each counts */
+#define PRACT (1u << 29)
+
+enum { FMT_NONE, FMT_16, FMT_32, FMT_64, FMT__N };
+
+static const struct {
+	uint16_t ms;
+	uint8_t pi, pif;
+} formats[FMT__N] = {
+	[FMT_NONE] = { 0, 0, 0 },
+	[FMT_16] = { 8, 1, 0 },
+	[FMT_32] = { 16, 1, 1 },
+	[FMT_64] = { 16, 1, 2 },
+};
+
+static const struct {
+	const char *name;
+	bool admin;
+	uint8_t opcode, fmt;
+	uint32_t cdw10, bytes;
+} ops[CORE_NR_OPS] = {
+	[CORE_GET_FEATURES] = { "Get Features (no data)", true, 0x0a, FMT_NONE, 0x07, 0 },
+	[CORE_IDENTIFY] = { "Identify Controller", true, 0x06, FMT_NONE, 0x01, 4096 },
+	[CORE_READ_4K] = { "Read 4 KiB", false, 0x02, FMT_NONE, 0, 4096 },
+	[CORE_WRITE_4K] = { "Write 4 KiB", false, 0x01, FMT_NONE, 0, 4096 },
+	[CORE_READ_4K_16] = { "Read 4 KiB, 16-bit guard", false, 0x02, FMT_16, 0, 4096 },
+	[CORE_WRITE_4K_16] = { "Write 4 KiB, 16-bit guard", false, 0x01, FMT_16, 0, 4096 },
+	[CORE_WRITE_4K_32] = { "Write 4 KiB, 32-bit guard", false, 0x01, FMT_32, 0, 4096 },
+	[CORE_WRITE_4K_64] = { "Write 4 KiB, 64-bit guard", false, 0x01, FMT_64, 0, 4096 },
+	[CORE_READ_128K] = { "Read 128 KiB", false, 0x02, FMT_NONE, 0, 131072 },
+	[CORE_WRITE_128K] = { "Write 128 KiB", false, 0x01, FMT_NONE, 0, 131072 },
+	[CORE_READ_128K_16] = { "Read 128 KiB, 16-bit guard", false, 0x02, FMT_16, 0, 131072 },
+	[CORE_WRITE_128K_16] = { "Write 128 KiB, 16-bit guard", false, 0x01, FMT_16, 0, 131072 },
+	[CORE_WRITE_128K_32] = { "Write 128 KiB, 32-bit guard", false, 0x01, FMT_32, 0, 131072 },
+	[CORE_WRITE_128K_64] = { "Write 128 KiB, 64-bit guard", false, 0x01, FMT_64, 0, 131072 },
+};
 
 struct rig {
 	struct sim_subsys *subsys;
-	struct sim_store *store;
-	struct host_dev *dev;
-	bool bound;
+	struct sim_store *store[FMT__N];
+	struct rings rings;
 };
+
+/* Host Behavior Support: LBA Format Extension Enable, for guards of other widths than 16 bits */
+static int enable_formats(struct rings *r)
+{
+	uint8_t *behavior = aligned_alloc(4096, 4096);
+	uint32_t sqe[16] = { 0x09 };
+	int err;
+
+	if (!behavior)
+		return -1;
+	memset(behavior, 0, 4096);
+	behavior[2] = 1;
+	sqe[10] = 0x16;
+	rings_prps(sqe, behavior, 512, NULL);
+	err = rings_exec(r, &r->admin, sqe);
+	free(behavior);
+	return err ? -1 : 0;
+}
 
 static int rig_up(struct rig *r, struct sim_msg *msg)
 {
@@ -35,121 +87,159 @@ static int rig_up(struct rig *r, struct sim_msg *msg)
 		.aerl = 3,
 		.aer_max_queued = 64,
 	};
-	struct sim_ns_params np = {
-		.logical_block_size = 512,
-		.physical_block_size = 512,
-		.write_cache = true,
-		.uuid = { 1 },
-	};
-	struct host_params hp = { .nr_io_queues = 1 };
 	struct sim_fn *fn;
 
 	store_clock(&sp.clock);
-	r->store = store_ram_new(NS_BYTES, msg);
-	if (!r->store)
-		return -1;
+	store_anon_areas(&sp.journal);
+	rings_ports(&cp);
 	r->subsys = sim_subsys_new(&sp, msg);
 	if (!r->subsys)
 		return -1;
-	r->dev = host_dev_alloc(&hp);
-	if (!r->dev)
-		return -1;
-	host_dev_ports(r->dev, &cp.dma, &cp.irq);
 	fn = sim_fn_add(r->subsys, &cp, msg);
 	if (!fn)
 		return -1;
-	np.store = r->store;
-	if (sim_ns_add(r->subsys, fn, &np, msg) < 0)
-		return -1;
-	if (host_dev_probe(r->dev, fn, msg))
-		return -1;
-	r->bound = true;
-	return 0;
+	for (unsigned int i = 0; i < FMT__N; i++) {
+		struct sim_ns_params np = {
+			.logical_block_size = BLOCK,
+			.physical_block_size = BLOCK,
+			.write_cache = true,
+			.uuid = { (uint8_t)(i + 1) },
+			.discard_granularity = UINT32_MAX,
+			.mssrl = 128,
+			.mcl = 128,
+			.msrc = 127,
+			.ms = formats[i].ms,
+			.pi = formats[i].pi,
+			.pif = formats[i].pif,
+		};
+
+		r->store[i] = store_ram_new(NS_BYTES, msg);
+		np.store = r->store[i];
+		if (!np.store || sim_ns_add(r->subsys, fn, &np, msg) < 0)
+			return -1;
+	}
+	return rings_up(&r->rings, fn) ? -1 : enable_formats(&r->rings);
 }
 
 static void rig_down(struct rig *r)
 {
-	if (r->bound)
-		host_dev_shutdown(r->dev);
-	if (r->dev)
-		host_dev_free(r->dev);
+	rings_down(&r->rings);
 	if (r->subsys)
 		sim_subsys_free(r->subsys);
-	if (r->store)
-		store_free(r->store);
+	for (unsigned int i = 0; i < FMT__N; i++)
+		if (r->store[i])
+			store_free(r->store[i]);
 }
 
-/* ns per command, or a negative number when one failed */
-static double time_cmd(struct host_dev *dev, unsigned int rounds, bool admin, uint8_t opcode,
-		       uint32_t cdw10, void *buf, uint32_t len)
+/* ns for @rounds commands, or a negative number when one failed */
+static double time_cmds(struct rings *r, enum bench_core_op op, unsigned int rounds, void *buf,
+			uint64_t *list)
 {
-	struct nvme_passthru_cmd64 cmd;
-	uint64_t begun = 0;
+	struct rings_queue *q = ops[op].admin ? &r->admin : &r->io;
+	uint64_t begun = bench_now();
 
-	for (unsigned int i = 0; i < rounds + rounds / 10; i++) {
-		if (i == rounds / 10)
-			begun = bench_now();
-		memset(&cmd, 0, sizeof(cmd));
-		cmd.opcode = opcode;
-		cmd.addr = (uintptr_t)buf;
-		cmd.data_len = len;
-		cmd.cdw10 = cdw10;
-		if (!admin) {
-			cmd.nsid = 1;
-			cmd.cdw10 = i * len % WORKING_SET / 512;
-			cmd.cdw12 = len / 512 - 1;
+	for (unsigned int i = 0; i < rounds; i++) {
+		uint32_t sqe[16] = { ops[op].opcode };
+
+		sqe[10] = ops[op].cdw10;
+		if (ops[op].bytes)
+			rings_prps(sqe, buf, ops[op].bytes, list);
+		if (!ops[op].admin) {
+			sqe[1] = ops[op].fmt + 1;
+			sqe[10] = i * ops[op].bytes % BENCH_SET / BLOCK;
+			sqe[12] = ops[op].bytes / BLOCK - 1;
+			if (ops[op].fmt != FMT_NONE)
+				sqe[12] |= PRACT | 7u << 26; /* and check all three on reads */
+			sqe[14] = sqe[10];
 		}
-		if ((admin ? host_admin_sync : host_io_sync)(dev, &cmd))
+		if (ops[op].opcode == 0x01)
+			sqe[12] &= ~(7u << 26);
+		if (rings_exec(r, q, sqe))
 			return -1;
 	}
-	return (double)(bench_now() - begun) / rounds;
+	return (double)(bench_now() - begun);
 }
 
-/* what moving the same bytes costs by itself: from one buffer over the same working set */
-static double time_memcpy(unsigned int rounds, void *buf)
+double bench_memcpy(unsigned int rounds, const void *buf, size_t bytes)
 {
-	uint8_t *set = malloc(WORKING_SET);
+	uint8_t *set = malloc(BENCH_SET);
 	uint64_t begun;
 
 	if (!set)
 		return -1;
-	memset(set, 1, WORKING_SET);
+	memset(set, 1, BENCH_SET);
 	begun = bench_now();
 	for (unsigned int i = 0; i < rounds; i++) {
-		memcpy(set + i * 4096u % WORKING_SET, buf, 4096);
+		memcpy(set + i * bytes % BENCH_SET, buf, bytes);
 		__asm__ volatile("" : : "r"(set) : "memory"); /* each copy is made */
 	}
 	begun = bench_now() - begun;
 	free(set);
-	return (double)begun / rounds;
+	return (double)begun;
+}
+
+static int measure(struct rings *r, enum bench_core_op op, unsigned int rounds, void *buf,
+		   uint64_t *list, struct bench_core *res)
+{
+	unsigned int batch = rounds / BATCHES + 1;
+	uint64_t cmd[BATCHES], copy[BATCHES] = { 0 }, p50, p99;
+
+	if (time_cmds(r, op, batch, buf, list) < 0) /* a warm-up */
+		return -1;
+	for (unsigned int i = 0; i < BATCHES; i++) {
+		double ns = time_cmds(r, op, batch, buf, list);
+
+		if (ns < 0)
+			return -1;
+		cmd[i] = (uint64_t)ns;
+		if (ops[op].bytes)
+			copy[i] = (uint64_t)bench_memcpy(batch, buf, ops[op].bytes);
+	}
+	bench_percentiles(cmd, BATCHES, &p50, &p99);
+	res->ns[op] = (double)p50 / batch;
+	bench_percentiles(copy, BATCHES, &p50, &p99);
+	res->memcpy[op] = (double)p50 / batch;
+	return 0;
+}
+
+const char *bench_core_name(enum bench_core_op op)
+{
+	return ops[op].name;
 }
 
 int bench_core_run(unsigned int rounds, struct bench_core *res)
 {
 	struct rig r = { 0 };
 	struct sim_msg msg = { "out of memory" };
-	void *buf = NULL;
+	uint8_t *buf = aligned_alloc(4096, 131072);
+	uint64_t *list = aligned_alloc(4096, 4096);
 	int ret = 1;
 
-	if (posix_memalign(&buf, 4096, 4096) || rig_up(&r, &msg)) {
+	if (!buf || !list || rig_up(&r, &msg)) {
 		fprintf(stderr, "bench: core: %s\n", msg.text);
 		goto out;
 	}
-	memset(buf, 0x5a, 4096);
-	/* Get Features, Number of Queues: a command without data */
-	res->get_features = time_cmd(r.dev, rounds, true, 0x0a, 0x07, NULL, 0);
-	res->identify = time_cmd(r.dev, rounds, true, 0x06, 0x01, buf, 4096);
-	res->write_4k = time_cmd(r.dev, rounds, false, 0x01, 0, buf, 4096);
-	res->read_4k = time_cmd(r.dev, rounds, false, 0x02, 0, buf, 4096);
-	res->memcpy_4k = time_memcpy(rounds, buf);
-	if (res->get_features < 0 || res->identify < 0 || res->write_4k < 0 || res->read_4k < 0 ||
-	    res->memcpy_4k < 0) {
-		fprintf(stderr, "bench: core: a command failed\n");
-		goto out;
+	memset(buf, 0x5a, 131072);
+	/* what is read was written before */
+	for (unsigned int i = 0; i < FMT__N; i++) {
+		static const enum bench_core_op writes[FMT__N] = { CORE_WRITE_128K,
+								   CORE_WRITE_128K_16,
+								   CORE_WRITE_128K_32,
+								   CORE_WRITE_128K_64 };
+
+		if (time_cmds(&r.rings, writes[i], BENCH_SET / 131072, buf, list) < 0)
+			goto failed;
 	}
+	for (unsigned int op = 0; op < CORE_NR_OPS; op++)
+		if (measure(&r.rings, op, ops[op].bytes > 4096 ? rounds / 8 : rounds, buf, list, res))
+			goto failed;
 	ret = 0;
+	goto out;
+failed:
+	fprintf(stderr, "bench: core: a command failed\n");
 out:
 	rig_down(&r);
 	free(buf);
+	free(list);
 	return ret;
 }

@@ -7,11 +7,11 @@ cd "$T" || exit 99
 
 # measured FILE DOOR
 measured() {
-	is "$(jq -r ".doors.\"$2\".operations | length" "$1")" 6 "$2 door: six operations are measured"
+	is "$(jq -r ".doors.\"$2\".operations | length" "$1")" 13 "$2 door: thirteen operations are measured"
 	is "$(jq -r "[.doors.\"$2\".operations[] | select(.p50_ns > 0 and .p99_ns >= .p50_ns)] | length" "$1")" \
-		6 "$2 door: p50 and p99 of each make sense"
+		13 "$2 door: p50 and p99 of each make sense"
 	is "$(jq -r ".doors.\"$2\".operations[0].ratio == 1" "$1")" true "$2 door: the bare crossing is the unit"
-	is "$(jq -r ".doors.\"$2\" | .first_identify_ns > 0 and .rss_kib > 0" "$1")" true \
+	is "$(jq -r ".doors.\"$2\" | .first_identify_ns > 0 and .start_8t_ns > 0 and .rss_kib > 0" "$1")" true \
 		"$2 door: start-up time and memory are measured"
 }
 
