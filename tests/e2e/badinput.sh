@@ -77,6 +77,22 @@ is "$(cat id.rc)" 0 "the drive still answers Identify"
 [ "$(jq -r .media_errors smart.json)" -ge 1 ]
 is $? 0 "SMART counts media errors"
 
+# --- at run time: there is no place for a namespace that a host creates
+# shellcheck disable=SC2016
+"$NVMESIM_RUN" --state "$T/gone" -device nvme,serial=s,capacity=64M -- sh -c '
+	nvme create-ns /dev/nvmesim0 --nsze=0x800 --ncap=0x800 --flbas=0 >made.txt 2>&1 || exit 10
+	mv gone away
+	nvme create-ns /dev/nvmesim0 --nsze=0x800 --ncap=0x800 --flbas=0 >not.txt 2>&1
+	echo $? >not.rc
+	nvme list-ns /dev/nvmesim0 --all >list.txt || exit 11
+	mv away gone
+	nvme create-ns /dev/nvmesim0 --nsze=0x800 --ncap=0x800 --flbas=0 >again.txt 2>&1 || exit 12' >out 2>&1
+is $? 0 "a state directory that goes away" || diag <out
+is "$(cat not.rc)" 1 "create-ns fails meanwhile"
+like "$(cat not.txt)" 'status: .*(Internal|Capacity)' "with an NVMe status"
+is "$(cat list.txt)" '[   0]:0x1' "nothing is left of it"
+like "$(cat again.txt)" 'created nsid:2' "and it works again when there is a place"
+
 # --- a full disk under a sparse file, in the guest: 1 MiB of space for an 8 MiB namespace
 cat >job.sh <<JOB
 #!/bin/sh

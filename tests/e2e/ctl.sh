@@ -37,6 +37,40 @@ is "$(wc -l <out)" 1 "with one line" || diag <out
 ends "a second daemon on the socket: exit status 1" 1 "$NVMESIM" --no-cuse --socket "$sock"
 is "$(wc -l <out)" 1 "with one line" || diag <out
 
+# --- asymmetric namespace access, of a subsystem with two controllers
+two=$T/two
+runs "a daemon with two paths to a namespace" "$NVMESIM" --no-cuse --socket "$two" \
+	-device nvme-subsys,id=s,capacity=64M -device nvme,id=x,serial=P,subsys=s -device nvme,serial=P,subsys=s \
+	-drive if=none,id=d,size=32M -device nvme-ns,drive=d -drive if=none,id=e,size=8M \
+	-device nvme-ns,drive=e,bus=x,shared=off,ms=8,pi=1
+at_exit '"$NVMESIM_CTL" --socket "$two" stop >/dev/null 2>&1'
+runs "ana" "$NVMESIM_CTL" --socket "$two" ana
+is "$(cut -f 2 out | sort -u)" optimized "every path is optimized at first"
+is "$(wc -l <out)" 3 "of two controllers to a shared namespace, and of one to a private one"
+runs "ana NODE STATE" "$NVMESIM_CTL" --socket "$two" ana /dev/nvmesim1n1 inaccessible
+is "$(cat out)" "/dev/nvmesim1n1	inaccessible" "it shows what it set"
+ends "a read there fails" 1 "$NVMESIM_RUN" --attach="$two" -- nvme read /dev/nvmesim1n1 --block-count=0 --data-size=512
+like "$(cat out)" 'Inaccessible' "with Asymmetric Access Inaccessible"
+runs "the other path works" "$NVMESIM_RUN" --attach="$two" -- nvme read /dev/nvmesim0n1 --block-count=0 --data-size=512
+"$NVMESIM_CTL" --socket "$two" --json ana nvmesim1 change >ana.json
+is "$(jq -c .result ana.json)" '[{"node":"nvmesim1n1","nsid":1,"state":"change"}]' "--json, of a whole controller"
+is "$("$NVMESIM_CTL" --socket "$two" --json show nvmesim0n1 | jq -c '[.result.paths, .result.ana]')" \
+	'[["nvmesim0n1","nvmesim1n1"],"optimized"]' "show names a namespace's paths"
+is "$("$NVMESIM_CTL" --socket "$two" --json show nvmesim0n2 |
+	jq -c '[.result.metadata, .result.metadata_size, .result.pi_type, .result.pi_place, .result.shared]')" \
+	'["separate",8,1,"last",false]' "and says what its blocks are like"
+is "$("$NVMESIM_CTL" --socket "$two" --json show nvmesim1 |
+	jq -c '[.result.allocated_nsids, .result.capacity, .result.unallocated_capacity]')" \
+	'[[1,2],67108864,25165824]' "a controller's capacity and allocated namespaces"
+"$NVMESIM_CTL" --socket "$two" list >out
+like "$(cat out)" '	512\+8 PI type 1	' "list shows the format"
+ends "a state that is none: exit status 1" 1 "$NVMESIM_CTL" --socket "$two" ana nvmesim1 perfect
+like "$(cat out)" 'allowed: optimized' "and what there is"
+ends "a node that is none: exit status 1" 1 "$NVMESIM_CTL" --socket "$two" ana nvmesim7 optimized
+ends "too many arguments: exit status 2" 2 "$NVMESIM_CTL" --socket "$two" ana nvmesim1 optimized now
+ends "a controller with a subsystem to itself reports none: exit status 1" 1 ctl ana nvmesim0 inaccessible
+like "$(cat out)" 'does not report' "and says so"
+
 # --- programs share the drive
 head -c 4096 /dev/urandom >data
 runs "a program attaches and writes" "$NVMESIM_RUN" --attach="$sock" -- \

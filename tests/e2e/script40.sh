@@ -7,20 +7,7 @@
 # byte. It is a job, not a test: it judges nothing. Works in the current directory.
 C=/dev/nvmesim0
 N=/dev/nvmesim0n1
-PATH=$PATH:/usr/sbin:/sbin
-export LC_ALL=C
-
-# try COMMAND...: show it, what it says, and how it ended
-try() {
-	echo "\$ $*"
-	"$@" 2>&1 </dev/null
-	echo "-> $?"
-}
-
-# same FILE FILE: say whether they are equal
-same() {
-	if cmp -s "$1" "$2"; then echo "$1 = $2"; else echo "$1 differs from $2"; fi
-}
+. "$(dirname "$0")/job.sh"
 
 seq 1 1000000 | head -c 1048576 >m1 # 1 MiB
 head -c 4096 m1 >k4

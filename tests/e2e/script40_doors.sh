@@ -3,13 +3,9 @@
 #
 # script40_doors.sh - the same nvme-cli script says the same through both doors, to the byte
 . "$(dirname "$0")/tap.sh"
+. "$here/doors.sh"
 
-mkdir "$T/run" || exit 99
-(
-	cd "$T/run" &&
-		"$NVMESIM_RUN" -c "$here/script40.conf" -- sh "$here/script40.sh" >"$T/run.txt" 2>&1
-)
-is $? 0 "the script runs behind the run door"
+run_door script40.conf script40.sh
 calls=$(grep -c '^\$ nvme ' "$T/run.txt")
 [ "$calls" -ge 40 ]
 is $? 0 "it makes at least 40 nvme-cli calls ($calls)"
@@ -28,10 +24,6 @@ like "$out" 'Compare Failure' "Compare finds a difference"
 like "$out" 'LBA Out of Range' "a read past the end is LBA Out of Range"
 like "$out" 'get-namespace-id: Inappropriate ioctl' "NVME_IOCTL_ID on the controller is ENOTTY"
 
-# answer COMMAND: what the script printed for it, without the exit status
-answer() {
-	awk -v cmd="\$ $1" '$0 == cmd { on = 1; next } /^(\$ |-> )/ { on = 0 } on' "$T/run.txt"
-}
 like "$(answer 'nvme write /dev/nvmesim0n1 --start-block=8192 --block-count=4103 --data-size=2101248 --data=past')" \
 	'Invalid Field' "a write past MDTS is Invalid Field"
 like "$(answer 'nvme io-passthru /dev/nvmesim0n1 --opcode=0x7e --namespace-id=1')" \
@@ -46,16 +38,5 @@ like "$(answer 'nvme id-ns /dev/nvmesim0 --namespace-id=0xfffffffe')" \
 	'Invalid Namespace' "an NSID past NN is Invalid Namespace or Format"
 like "$(answer 'nvme list-ns /dev/nvmesim0')" '^\[ *0\]: *0x1$' "list-ns lists namespace 1"
 
-# the same in the guest, through real CUSE nodes
-cat >"$T/job.sh" <<JOB
-#!/bin/sh
-"$NVMESIM" -c "$here/script40.conf" --socket /tmp/socket >/tmp/log 2>&1 || { cat /tmp/log; exit 97; }
-mkdir /tmp/work && cd /tmp/work && sh "$here/script40.sh"
-rc=\$?
-"$NVMESIM_CTL" --socket /tmp/socket stop >/tmp/log 2>&1 || { cat /tmp/log; exit 96; }
-exit \$rc
-JOB
-"$here/guest/run" "$T/job.sh" >"$T/cuse.txt" 2>"$T/err"
-is $? 0 "the script runs behind the CUSE door, in the guest" || tail -n 5 "$T/cuse.txt" "$T/err" | diag
-same "$T/run.txt" "$T/cuse.txt" "both doors' output is byte-identical"
+cuse_door script40.conf script40.sh
 tap_done
