@@ -407,6 +407,7 @@ static void *io_thread(void *arg)
 	struct drv *d = io->d;
 	uint64_t buf = drv_alloc(d, 8 * 4096);
 	uint8_t *p = drv_ptr(d, buf);
+	const uint64_t brk = d->brk;
 
 	for (unsigned int i = 1; !io->stop; i++) {
 		struct drv_cmd cmd = rw_cmd(i & 1 ? OP_WRITE : OP_READ, 8 * (i / 2 % 4), 8, 0);
@@ -414,6 +415,7 @@ static void *io_thread(void *arg)
 
 		memset(p, i & 1 ? 1 + i / 2 % 250 : 0xff, 8 * 4096);
 		status = drv_io(d, &cmd, buf, 8 * 4096, NULL);
+		d->brk = brk; /* its PRP list */
 		io->ok += !status;
 		io->formatting += status == ST_FORMATTING;
 		io->bad += status && status != ST_FORMATTING;
