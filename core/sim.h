@@ -40,6 +40,9 @@ struct sim_msg {
 enum sim_dma_dir {
 	SIM_DMA_READ,  /* host memory -> device */
 	SIM_DMA_WRITE, /* device -> host memory */
+	/* likewise, from the memory of a store that is not solid: nobody but the kernel may touch it. It
+	 * need not be moved before the host's side lets anybody know that the command has completed. */
+	SIM_DMA_WRITE_LATER,
 };
 
 /**

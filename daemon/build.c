@@ -15,10 +15,11 @@
 #include "machine.h"
 
 /*
- * One thread runs the loop, so one I/O queue pair has nobody to wait for; what a client sees of
- * queues (Number of Queues, its limits) is the controller's and does not depend on this.
+ * One thread runs the loop, and the run door may have one more that polls rings: an I/O queue pair
+ * for each, so that neither waits for the other. What a client sees of queues (Number of Queues, its
+ * limits) is the controller's and does not depend on this.
  */
-#define MACH_IO_QUEUES 1
+#define MACH_IO_QUEUES 2
 
 struct build {
 	struct dmn_machine *m;

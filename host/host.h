@@ -30,6 +30,14 @@ struct host_client_ops {
 	 */
 	int (*xfer)(struct host_client *cl, bool to_client, const struct iovec *local,
 		    unsigned int nr_local, const struct iovec *remote, unsigned int nr_remote);
+	/**
+	 * @later: as @xfer to the client, from a mapped file: @local may not be touched, only handed to
+	 * the kernel (an access may be a signal). Whoever issued the call may do it after @done, as long
+	 * as he tells nobody of the completion before, and no other thread issues calls meanwhile.
+	 * NULL: @xfer does it, and does not touch @local either.
+	 */
+	int (*later)(struct host_client *cl, const struct iovec *local, unsigned int nr_local,
+		     const struct iovec *remote, unsigned int nr_remote);
 };
 
 /**
@@ -68,6 +76,8 @@ struct host_call {
 	long ret;
 	uint16_t slot;
 	uint8_t state; /* enum host_call_state */
+	struct iovec fixed; /* the registered buffer the data must be in; iov_base NULL: none */
+	uint64_t result;    /* host_uring(): completion dwords 0 and 1, for @done to read */
 };
 
 /** struct host_node_ref - what a descriptor is open on. @nsid 0: the controller */
@@ -129,6 +139,26 @@ void host_dev_free(struct host_dev *dev);
  * (ENOTTY for what it does not know).
  */
 void host_ioctl(struct host_node_ref node, unsigned int cmd, uint64_t arg, struct host_call *call);
+
+/**
+ * host_uring() - an io_uring command (IORING_OP_URING_CMD) on a node
+ * @cmd_op: NVME_URING_CMD_IO and its like
+ * @cmd:    what the SQE carries, copied out of the client's reach
+ * @fixed:  IORING_URING_CMD_FIXED: the registered buffer @cmd->addr (or its iovecs) must be in,
+ *          as the client's address and length; else NULL
+ * @call->done gets the NVMe status with its DNR bit (>= 0, @call->result then is what a CQE's
+ * big_cqe[0] holds) or -errno, as Linux's nvme_ns_chr_uring_cmd() and nvme_dev_uring_cmd().
+ */
+struct nvme_uring_cmd;
+void host_uring(struct host_node_ref node, uint32_t cmd_op, const struct nvme_uring_cmd *cmd,
+		const struct iovec *fixed, struct host_call *call);
+
+/**
+ * host_thread_io() - the calling thread issues commands beside the one that runs host_run()
+ * It leaves completions of admin commands, and what follows from them (scans), to that one, so
+ * that &host_params.namespaces is never called from here.
+ */
+void host_thread_io(void);
 
 /**
  * host_cancel() - the client of @call is gone or interrupted: give the command up

@@ -148,7 +148,7 @@ enum host_call_state {
  * @ringing: somebody is in the doorbell; what is put in meanwhile he rings too, so that the tail
  *           never goes backwards
  * @nr_new:  commands in the queue whose deadline is not set yet
- * @vecs:    HOST_MAX_VEC iovecs a slot, for IO64_CMD_VEC; touched only when used
+ * @vecs:    HOST_MAX_VEC iovecs a slot, for vectored commands; touched only when used
  */
 struct host_queue {
 	pthread_mutex_t lock;
@@ -187,6 +187,8 @@ void host_slot_put(struct host_queue *q, uint16_t slot);
 void host_queue_reap(struct host_queue *q);
 /** host_rings() - is this thread in the doorbell of one of @queues (a bit each) of @dev? */
 bool host_rings(const struct host_dev *dev, uint64_t queues);
+/** host_thread_is_io() - did this thread call host_thread_io()? */
+bool host_thread_is_io(void);
 /** host_reap_announced() - host_queue_reap() for the queues interrupts named */
 void host_reap_announced(struct host_dev *dev);
 
@@ -286,6 +288,7 @@ struct host_dev {
 
 	_Atomic uint64_t armed; /* earliest deadline the door knows of */
 	_Atomic bool want_reset;
+	_Atomic bool want_scan; /* a thread that may not do it itself found one is needed */
 	_Atomic int aborts; /* Abort commands under way */
 	pthread_mutex_t run_lock;
 
@@ -398,6 +401,7 @@ enum host_row_flags {
 	HOST_VEC = 1 << 4,     /* addr is an array of iovecs */
 	HOST_ONE_NS = 1 << 5,  /* on the controller's node: when there is one namespace */
 	HOST_COMPAT = 1 << 6,  /* 32-bit callers only */
+	HOST_URING = 1 << 7,   /* no ioctl: an io_uring command */
 };
 
 /**
@@ -419,7 +423,11 @@ struct host_ioctl_row {
 int host_ioctl_find(struct host_node_ref node, unsigned int cmd, const struct host_client *cl,
 		    const struct host_ioctl_row **row, uint32_t *nsid);
 
+/** host_call_go() - a call's command is set: answer or submit it; ends the call if it cannot */
+void host_call_go(struct host_call *call, uint32_t nsid);
+
 /* passthru.c */
+int host_uring_parse(struct host_call *call, uint32_t nsid, const void *arg);
 int host_passthru_parse(struct host_call *call, uint32_t nsid, const void *arg);
 int host_submit_io_parse(struct host_call *call, uint32_t nsid, const void *arg);
 /** host_passthru_end() - a call's command ended with @status */

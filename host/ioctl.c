@@ -100,7 +100,8 @@ int host_ioctl_find(struct host_node_ref node, unsigned int cmd, const struct ho
 	return 0;
 }
 
-/* I/O queues belong to processors, as in Linux: two threads meet in one only if they share a CPU */
+/* The last I/O queue is that of threads beside the main one, if there are several; the others
+ * belong to processors, as in Linux: two threads meet in one only if they share a CPU. */
 static struct host_queue *pick_queue(struct host_dev *dev, bool admin)
 {
 	unsigned int n = atomic_load_explicit(&dev->nr_io, memory_order_relaxed);
@@ -110,23 +111,48 @@ static struct host_queue *pick_queue(struct host_dev *dev, bool admin)
 		return &dev->q[0];
 	if (!n)
 		return NULL;
-	cpu = n > 1 ? sched_getcpu() : 0;
-	return &dev->q[1 + (unsigned int)(cpu > 0 ? cpu : 0) % n];
+	if (n > 1 && host_thread_is_io())
+		return &dev->q[n];
+	cpu = n > 2 ? sched_getcpu() : 0;
+	return &dev->q[1 + (unsigned int)(cpu > 0 ? cpu : 0) % (n > 1 ? n - 1 : 1)];
+}
+
+void host_call_go(struct host_call *call, uint32_t nsid)
+{
+	struct host_dev *dev = call->dev;
+	bool admin = call->row->flags & HOST_ADMIN;
+	const struct host_sqe *sqe = (const struct host_sqe *)call->sqe;
+	struct host_queue *q;
+	uint64_t result;
+	uint16_t status;
+
+	if (admin && host_is_property(sqe, nsid)) {
+		if (atomic_load(&dev->state) != HOST_LIVE) {
+			host_call_done(call, -ENODEV);
+			return;
+		}
+		status = host_property(dev, sqe, &result);
+		host_passthru_end(call, status, result, false, false);
+		return;
+	}
+	q = pick_queue(dev, admin);
+	if (q)
+		host_call_submit(call, q);
+	else
+		host_call_done(call, -ENODEV);
 }
 
 void host_ioctl(struct host_node_ref node, unsigned int cmd, uint64_t arg, struct host_call *call)
 {
 	struct host_dev *dev = node.dev;
 	const struct host_ioctl_row *row;
-	struct host_sqe *sqe = (struct host_sqe *)call->sqe;
-	uint64_t buf[MAX_ARG / 8], result;
-	struct host_queue *q;
+	uint64_t buf[MAX_ARG / 8];
 	uint32_t nsid;
-	uint16_t status;
 	int err;
 
 	call->dev = dev;
 	call->q = NULL;
+	call->fixed.iov_base = NULL;
 	call->state = HOST_CALL_NEW;
 	err = host_ioctl_find(node, cmd, call->client, &row, &nsid);
 	if (err)
@@ -151,21 +177,8 @@ void host_ioctl(struct host_node_ref node, unsigned int cmd, uint64_t arg, struc
 	err = row->parse(call, nsid, buf);
 	if (err)
 		goto out;
-	if (row->flags & HOST_ADMIN && host_is_property(sqe, nsid)) {
-		if (atomic_load(&dev->state) != HOST_LIVE) {
-			err = -ENODEV;
-			goto out;
-		}
-		status = host_property(dev, sqe, &result);
-		host_passthru_end(call, status, result, false, false);
-		return;
-	}
-	q = pick_queue(dev, row->flags & HOST_ADMIN);
-	if (q) {
-		host_call_submit(call, q);
-		return;
-	}
-	err = -ENODEV;
+	host_call_go(call, nsid);
+	return;
 out:
 	host_call_done(call, err);
 }

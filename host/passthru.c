@@ -81,6 +81,48 @@ int host_passthru_parse(struct host_call *call, uint32_t nsid, const void *arg)
 	return check_buffers(call, nsid);
 }
 
+/* nvme_uring_cmd_io(): a buffer is what has a length, wherever it is said to be */
+int host_uring_parse(struct host_call *call, uint32_t nsid, const void *arg)
+{
+	const struct nvme_uring_cmd *cmd = arg;
+	bool admin = call->row->flags & HOST_ADMIN, vec = call->row->flags & HOST_VEC;
+	struct host_sqe *sqe = (struct host_sqe *)call->sqe;
+	const struct iovec *fixed = &call->fixed;
+
+	if (cmd->flags)
+		return -EINVAL;
+	if (!admin && cmd->nsid != nsid)
+		return -EINVAL;
+	*sqe = (struct host_sqe){
+		.opcode = cmd->opcode,
+		.nsid = sim_le32(cmd->nsid),
+		.cdw2 = sim_le32(cmd->cdw2),
+		.cdw3 = sim_le32(cmd->cdw3),
+		.cdw10 = sim_le32(cmd->cdw10),
+		.cdw11 = sim_le32(cmd->cdw11),
+		.cdw12 = sim_le32(cmd->cdw12),
+		.cdw13 = sim_le32(cmd->cdw13),
+		.cdw14 = sim_le32(cmd->cdw14),
+		.cdw15 = sim_le32(cmd->cdw15),
+	};
+	if (!host_cmd_allowed(call->dev, call->client, admin, sqe))
+		return -EACCES;
+	call->timeout_ms = cmd->timeout_ms ? cmd->timeout_ms
+			   : admin	   ? call->dev->p.admin_timeout_ms
+					   : call->dev->p.io_timeout_ms;
+	call->addr = cmd->addr;
+	call->len = cmd->data_len;
+	call->meta = cmd->metadata;
+	call->meta_len = cmd->metadata_len;
+	if (call->len && !call->addr)
+		return -EFAULT;
+	if (fixed->iov_base && call->len && !vec &&
+	    (call->addr < (uintptr_t)fixed->iov_base || call->len > fixed->iov_len ||
+	     call->addr - (uintptr_t)fixed->iov_base > fixed->iov_len - call->len))
+		return -EFAULT;
+	return check_buffers(call, nsid);
+}
+
 int host_submit_io_parse(struct host_call *call, uint32_t nsid, const void *arg)
 {
 	struct nvme_user_io io = { 0 };
@@ -178,8 +220,14 @@ void host_passthru_end(struct host_call *call, uint16_t status, uint64_t result,
 	else if (write_result(call, result))
 		ret = -EFAULT;
 	call->ret = ret;
-	if (needs_scan(call))
-		host_scan(call->dev, false, call);
-	else
+	call->result = result;
+	if (!needs_scan(call)) {
 		host_call_done(call, ret);
+	} else if (host_thread_is_io()) {
+		atomic_store(&call->dev->want_scan, true);
+		host_arm(call->dev, host_now());
+		host_call_done(call, ret);
+	} else {
+		host_scan(call->dev, false, call);
+	}
 }

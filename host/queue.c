@@ -253,12 +253,26 @@ void host_queue_reap(struct host_queue *q)
 	queue_run(q);
 }
 
+static _Thread_local bool io_only;
+
+void host_thread_io(void)
+{
+	io_only = true;
+}
+
+bool host_thread_is_io(void)
+{
+	return io_only;
+}
+
 void host_reap_announced(struct host_dev *dev)
 {
-	uint64_t set;
+	uint64_t set, mine = io_only ? ~1ull : ~0ull;
 
-	while (atomic_load_explicit(&dev->irq, memory_order_relaxed)) {
-		for (set = atomic_exchange(&dev->irq, 0); set; set &= set - 1)
+	if (io_only && atomic_load_explicit(&dev->irq, memory_order_relaxed) & 1)
+		host_arm(dev, host_now()); /* host_run() does it */
+	while (atomic_load_explicit(&dev->irq, memory_order_relaxed) & mine) {
+		for (set = atomic_fetch_and(&dev->irq, ~mine) & mine; set; set &= set - 1)
 			host_queue_reap(&dev->q[__builtin_ctzll(set)]);
 	}
 }
@@ -271,6 +285,7 @@ static int read_vecs(struct host_queue *q, struct host_call *call)
 	struct iovec *vec = q->vecs + (size_t)call->slot * HOST_MAX_VEC;
 	uint32_t i, *narrow = (uint32_t *)vec;
 	size_t each = call->client->compat ? 2 * sizeof(uint32_t) : sizeof(*vec);
+	const struct iovec *fixed = &call->fixed;
 	uint64_t total = 0;
 	int err;
 
@@ -286,6 +301,12 @@ static int read_vecs(struct host_queue *q, struct host_call *call)
 	for (i = 0; i < call->len; i++) {
 		if (vec[i].iov_len > INT64_MAX || (total += vec[i].iov_len) > UINT32_MAX)
 			return -EINVAL;
+		if (fixed->iov_base &&
+		    ((char *)vec[i].iov_base < (char *)fixed->iov_base ||
+		     vec[i].iov_len > fixed->iov_len ||
+		     (size_t)((char *)vec[i].iov_base - (char *)fixed->iov_base) >
+			     fixed->iov_len - vec[i].iov_len))
+			return -EFAULT;
 	}
 	return 0;
 }
@@ -441,11 +462,10 @@ int host_queue_init(struct host_queue *q, struct host_dev *dev, uint16_t qid, ui
 	q->slots = calloc(q->nr_slots, sizeof(*q->slots));
 	if (!q->slots)
 		return -ENOMEM;
-	if (qid) { /* only I/O has IO64_CMD_VEC; pages nobody uses stay untouched */
-		q->vecs = calloc((size_t)q->nr_slots * HOST_MAX_VEC, sizeof(*q->vecs));
-		if (!q->vecs)
-			return -ENOMEM;
-	}
+	/* pages nobody uses stay untouched */
+	q->vecs = calloc((size_t)q->nr_slots * HOST_MAX_VEC, sizeof(*q->vecs));
+	if (!q->vecs)
+		return -ENOMEM;
 	q->free_head = NO_SLOT;
 	for (i = q->nr_slots; i-- > 0;) {
 		q->slots[i].q = q;

@@ -92,6 +92,9 @@ void host_run(struct host_dev *dev)
 	if (!dev->fn || atomic_load(&dev->state) != HOST_LIVE)
 		return;
 	host_reap_announced(dev);
+	if (atomic_load_explicit(&dev->want_scan, memory_order_relaxed) &&
+	    atomic_exchange(&dev->want_scan, false))
+		host_scan(dev, false, NULL);
 	if (pthread_mutex_trylock(&dev->run_lock))
 		return; /* another thread is at it */
 	reset = atomic_load(&dev->want_reset) || host_unhealthy(dev);

@@ -122,6 +122,7 @@ static void window_leave(struct host_window *win)
 struct gather {
 	struct iovec local[NR_IOV], remote[NR_IOV];
 	unsigned int nr_local, nr_remote;
+	bool later; /* &host_client_ops.later will do */
 	/* where the last piece of the window ended, so that a walk need not start over */
 	uint32_t vec;
 	uint64_t vec_off; /* window offset at which win->vec[vec] begins */
@@ -129,11 +130,16 @@ struct gather {
 
 static int gather_flush(struct gather *g, struct host_window *win, bool to_client)
 {
+	struct host_client *cl = win->client;
 	int err = 0;
 
-	if (g->nr_local &&
-	    win->client->ops->xfer(win->client, to_client, g->local, g->nr_local, g->remote,
-				   g->nr_remote)) {
+	if (!g->nr_local)
+		return 0;
+	if (g->later && cl->ops->later)
+		err = cl->ops->later(cl, g->local, g->nr_local, g->remote, g->nr_remote);
+	else
+		err = cl->ops->xfer(cl, to_client, g->local, g->nr_local, g->remote, g->nr_remote);
+	if (err) {
 		atomic_fetch_or(&win->state, HOST_WIN_FAULT);
 		err = SIM_EFAULT;
 	}
@@ -235,12 +241,13 @@ static bool decode(struct host_dev *dev, uint64_t iova, struct target *t)
 }
 
 /* all vectors from @vec on that are in the same window; *@used says how many they were */
-static int window_xfer(const struct target *first, struct host_dev *dev, bool to_client,
+static int window_xfer(const struct target *first, struct host_dev *dev, enum sim_dma_dir dir,
 		       const struct sim_dma_vec *vec, unsigned int n, unsigned int *used)
 {
+	const bool to_client = dir != SIM_DMA_READ;
 	struct host_window *win = first->win;
 	struct target t = *first;
-	struct gather g = { 0 };
+	struct gather g = { .later = dir == SIM_DMA_WRITE_LATER };
 	unsigned int i = 0;
 	int err = 0;
 
@@ -295,7 +302,7 @@ int host_dma_xfer(void *opaque, enum sim_dma_dir dir, const struct sim_dma_vec *
 		  unsigned int n)
 {
 	struct host_dev *dev = opaque;
-	bool to_host = dir == SIM_DMA_WRITE;
+	bool to_host = dir != SIM_DMA_READ;
 	unsigned int used;
 	struct target t;
 	int err;
@@ -305,7 +312,7 @@ int host_dma_xfer(void *opaque, enum sim_dma_dir dir, const struct sim_dma_vec *
 		if (decode(dev, vec->iova, &t)) {
 			if (!window_enter(t.win))
 				return SIM_EFAULT;
-			err = window_xfer(&t, dev, to_host, vec, n, &used);
+			err = window_xfer(&t, dev, dir, vec, n, &used);
 			window_leave(t.win);
 		} else {
 			err = memory_xfer(dev, to_host, vec);

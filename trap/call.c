@@ -9,6 +9,7 @@
 #include <sys/timerfd.h>
 
 #include "internal.h"
+#include "ring.h"
 
 #define TICK_NS 200000000 /* how soon a killed caller's command is given up */
 
@@ -71,7 +72,7 @@ static bool call_put(struct trap_call *c)
 		c->next->prev = c->prev;
 	c->next = t->free;
 	t->free = c;
-	last = --t->nr_flying == 0 && t->closing;
+	last = --t->nr_flying == 0 && !t->nr_rings && t->closing;
 	pthread_mutex_unlock(&t->lock);
 	return last;
 }
@@ -87,7 +88,7 @@ static void call_done(struct host_call *call, long ret)
 		trap_destroy(t);
 }
 
-static void tick(struct trap *t, bool on)
+void trap_tick(struct trap *t, bool on)
 {
 	struct itimerspec its = { 0 };
 
@@ -115,21 +116,24 @@ void trap_calls_check(struct trap *t, bool all)
 		if (c)
 			host_cancel(&c->call); /* call_done() follows, now or later */
 	} while (c);
-	if (!all)
-		tick(t, t->nr_flying);
+	if (!all) {
+		bool waits = trap_rings_check(t);
+
+		trap_tick(t, t->nr_flying || waits);
+	}
 }
 
 long trap_ioctl(struct trap_req *rq)
 {
 	struct trap *t = rq->t;
-	struct trap_seen *s = trap_file_find(t, rq->tid, (int)rq->arg[0]);
+	struct trap_seen s;
 	struct trap_call *c;
 
-	if (!s)
+	if (!trap_file_find(t, rq->tid, (int)rq->arg[0], &s))
 		return TRAP_CONTINUE;
-	if (s->file->mode == TRAP_PATH)
+	if (s.file->mode == TRAP_PATH)
 		return -EBADF;
-	if (!s->file->node)
+	if (!s.file->node)
 		return -ENODEV;
 	c = call_get(t);
 	if (!c)
@@ -140,14 +144,14 @@ long trap_ioctl(struct trap_req *rq)
 	c->call.client = &c->client;
 	c->client = (struct host_client){
 		.ops = &client_ops,
-		.privileged = s->privileged,
-		.writable = s->file->mode == TRAP_WRONLY || s->file->mode == TRAP_RDWR,
+		.privileged = s.privileged,
+		.writable = s.file->mode == TRAP_WRONLY || s.file->mode == TRAP_RDWR,
 	};
 	atomic_store_explicit(&t->running, c, memory_order_relaxed);
-	host_ioctl(s->file->node->n->ref, (unsigned int)rq->arg[1], rq->arg[2], &c->call);
+	host_ioctl(s.file->node->n->ref, (unsigned int)rq->arg[1], rq->arg[2], &c->call);
 	atomic_store_explicit(&t->running, NULL, memory_order_relaxed);
 	if (t->nr_flying)
-		tick(t, true);
+		trap_tick(t, true);
 	return TRAP_SENT;
 }
 
@@ -155,9 +159,12 @@ long trap_setuid(struct trap_req *rq)
 {
 	struct trap *t = rq->t;
 
+	pthread_mutex_lock(&t->files_lock);
 	for (unsigned int i = 0; i < TRAP_NR_SEEN; i++) {
 		if (t->seen[i].tid == rq->tid)
 			t->seen[i] = (struct trap_seen){ 0 };
 	}
+	pthread_mutex_unlock(&t->files_lock);
+	trap_rings_forget(t, rq->tid);
 	return TRAP_CONTINUE;
 }

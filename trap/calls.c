@@ -2,14 +2,11 @@
 /*
  * calls.c - the system calls that are trapped: the filter is built from this table, and the
  * supervisor looks the handler up in it.
- *
- * Rings: io_uring_setup, io_uring_enter and io_uring_register have no row, so a program's rings
- * are the kernel's own, which know nothing of the nodes. Rows for them belong below, under
- * "rings".
  */
 #include <sys/syscall.h>
 
 #include "internal.h"
+#include "ring.h"
 
 /* Linux 6.13; the numbers are the same on every architecture but alpha */
 #ifndef __NR_getxattrat
@@ -64,6 +61,9 @@ const struct trap_row trap_rows[] = {
 	{ __NR_setreuid,        TRAP_ALWAYS,  trap_setuid,    NONE, NONE, NONE, NONE, NONE },
 	{ __NR_setresuid,       TRAP_ALWAYS,  trap_setuid,    NONE, NONE, NONE, NONE, NONE },
 	/* rings */
+	{ __NR_io_uring_setup,    TRAP_ALWAYS, trap_ring_setup,    NONE, NONE, NONE, NONE, NONE },
+	{ __NR_io_uring_enter,    TRAP_ALWAYS, trap_ring_enter,    NONE, NONE, NONE, NONE, NONE },
+	{ __NR_io_uring_register, TRAP_ALWAYS, trap_ring_register, NONE, NONE, NONE, NONE, NONE },
 };
 /* clang-format on */
 

@@ -140,12 +140,17 @@ int trap_file_get(struct trap *t, struct trap_node *node, enum trap_mode mode,
 		return 0;
 	if (t->nr_files == t->max_files) {
 		unsigned int max = t->max_files ? 2 * t->max_files : 16;
-		struct trap_file **files = realloc(t->files, max * sizeof(files[0]));
+		struct trap_file **files;
 
+		pthread_mutex_lock(&t->files_lock);
+		files = realloc(t->files, max * sizeof(files[0]));
+		if (files) {
+			t->files = files;
+			t->max_files = max;
+		}
+		pthread_mutex_unlock(&t->files_lock);
 		if (!files)
 			return -ENOMEM;
-		t->files = files;
-		t->max_files = max;
 	}
 	f = calloc(1, sizeof(*f));
 	if (!f)
@@ -166,17 +171,19 @@ int trap_file_get(struct trap *t, struct trap_node *node, enum trap_mode mode,
 			return err;
 		}
 	}
+	pthread_mutex_lock(&t->files_lock);
 	pos = t->nr_files;
 	if (t->kcmp)
 		search(t, t->self, f->fd, &pos);
 	memmove(&t->files[pos + 1], &t->files[pos], (t->nr_files - pos) * sizeof(t->files[0]));
 	t->files[pos] = f;
 	t->nr_files++;
+	pthread_mutex_unlock(&t->files_lock);
 	node->file[mode] = *out = f;
 	return 0;
 }
 
-struct trap_seen *trap_file_find(struct trap *t, pid_t tid, int fd)
+static struct trap_seen *find(struct trap *t, pid_t tid, int fd)
 {
 	struct trap_seen *s = &t->seen[((unsigned int)tid * 31 + fd) % TRAP_NR_SEEN];
 	struct trap_file *f = NULL;
@@ -208,8 +215,58 @@ struct trap_seen *trap_file_find(struct trap *t, pid_t tid, int fd)
 	return s;
 }
 
+bool trap_file_find(struct trap *t, pid_t tid, int fd, struct trap_seen *out)
+{
+	struct trap_seen *s;
+
+	pthread_mutex_lock(&t->files_lock);
+	s = find(t, tid, fd);
+	if (s)
+		*out = *s;
+	pthread_mutex_unlock(&t->files_lock);
+	return s;
+}
+
+struct trap_file *trap_file_get_ref(struct trap *t, pid_t tid, int fd)
+{
+	struct trap_file *f = NULL;
+	struct trap_seen *s;
+
+	pthread_mutex_lock(&t->files_lock);
+	s = find(t, tid, fd);
+	if (s) {
+		f = s->file;
+		f->refs++;
+	}
+	pthread_mutex_unlock(&t->files_lock);
+	return f;
+}
+
+void trap_file_put(struct trap *t, struct trap_file *f)
+{
+	pthread_mutex_lock(&t->files_lock);
+	f->refs--;
+	pthread_mutex_unlock(&t->files_lock);
+}
+
+int trap_file_node(struct trap *t, const struct trap_file *f, struct host_node_ref *node)
+{
+	int err = 0;
+
+	pthread_mutex_lock(&t->files_lock);
+	if (f->mode == TRAP_PATH)
+		err = -EBADF;
+	else if (!f->node)
+		err = -ENODEV;
+	else
+		*node = f->node->n->ref;
+	pthread_mutex_unlock(&t->files_lock);
+	return err;
+}
+
 void trap_file_orphan(struct trap *t, struct trap_node *node)
 {
+	pthread_mutex_lock(&t->files_lock);
 	for (unsigned int i = 0; i < t->nr_files; i++) {
 		if (t->files[i]->node == node) {
 			t->files[i]->node = NULL;
@@ -218,13 +275,14 @@ void trap_file_orphan(struct trap *t, struct trap_node *node)
 	}
 	/* a program that keeps very many dead descriptors open gets ENOTTY from some of them */
 	for (unsigned int i = 0; i < t->nr_files && t->nr_stale > MAX_STALE;) {
-		if (!t->files[i]->node) {
+		if (!t->files[i]->node && !t->files[i]->refs) {
 			drop(t, i);
 			t->nr_stale--;
 		} else {
 			i++;
 		}
 	}
+	pthread_mutex_unlock(&t->files_lock);
 }
 
 void trap_files_init(struct trap *t)

@@ -46,6 +46,7 @@ enum trap_mode {
 };
 
 struct trap_file;
+struct trap_rings;
 
 /** struct trap_node - a simulated node as this door shows it */
 struct trap_node {
@@ -60,12 +61,14 @@ struct trap_node {
  * The program gets descriptors of this very description, so that it stays recognisable through
  * dup, fork, exec and SCM_RIGHTS without any of those being trapped.
  * @node: NULL once the node is gone
+ * @refs: how many registered-file tables of rings hold it
  * @mark: its own lock on /dev/null, see file.c
  */
 struct trap_file {
 	struct trap_node *node;
 	int fd;
 	enum trap_mode mode;
+	unsigned int refs;
 	uint64_t mark;
 };
 
@@ -113,10 +116,14 @@ struct trap {
 	uint64_t mark, next_mark;
 	struct trap_seen seen[TRAP_NR_SEEN];
 
-	pthread_mutex_t lock; /* the three below: a command may complete on any thread */
+	pthread_mutex_t files_lock; /* files, seen, and the nodes they name */
+	struct trap_rings *rings;
+
+	pthread_mutex_t lock; /* those below: a command may complete on any thread */
 	struct trap_call *free;
 	struct trap_call *flying;
 	unsigned int nr_flying;
+	unsigned int nr_rings; /* that are there, or were and have commands in flight */
 	_Atomic(struct trap_call *) running; /* inside host_ioctl() on the loop's thread */
 };
 
@@ -193,8 +200,18 @@ long trap_listxattr(struct trap_req *rq);
 int trap_file_get(struct trap *t, struct trap_node *node, enum trap_mode mode,
 		  struct trap_file **out);
 
-/** trap_file_find() - what the caller's descriptor is. Return: the answer, or NULL: not ours. */
-struct trap_seen *trap_file_find(struct trap *t, pid_t tid, int fd);
+/** trap_file_find() - what the caller's descriptor is, in *@out. Return: whether it is ours. */
+bool trap_file_find(struct trap *t, pid_t tid, int fd, struct trap_seen *out);
+
+/**
+ * trap_file_get_ref() - from any thread: what a descriptor is, held until trap_file_put()
+ * Return: NULL: not ours.
+ */
+struct trap_file *trap_file_get_ref(struct trap *t, pid_t tid, int fd);
+void trap_file_put(struct trap *t, struct trap_file *f);
+
+/** trap_file_node() - from any thread: what @f is open on. Return: 0, -EBADF or -ENODEV. */
+int trap_file_node(struct trap *t, const struct trap_file *f, struct host_node_ref *node);
 
 /** trap_file_orphan() - @node goes away: its descriptions answer ENODEV from now on */
 void trap_file_orphan(struct trap *t, struct trap_node *node);
@@ -206,6 +223,9 @@ void trap_files_free(struct trap *t);
 
 long trap_ioctl(struct trap_req *rq);
 long trap_setuid(struct trap_req *rq);
+
+/** trap_tick() - the timer that looks after callers */
+void trap_tick(struct trap *t, bool on);
 
 /** trap_calls_check() - give up the commands of killed callers; @all: of every caller */
 void trap_calls_check(struct trap *t, bool all);

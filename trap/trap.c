@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "ring.h"
 
 #define trap_of(ptr, member) ((struct trap *)((char *)(ptr)-offsetof(struct trap, member)))
 
@@ -215,7 +216,9 @@ void trap_destroy(struct trap *t)
 		close(t->tick.fd);
 	if (t->proc >= 0)
 		close(t->proc);
+	trap_rings_free(t);
 	pthread_mutex_destroy(&t->lock);
+	pthread_mutex_destroy(&t->files_lock);
 	free(t);
 }
 
@@ -242,6 +245,7 @@ struct trap *trap_new(struct dmn_machine *m, int listener, uid_t owner,
 	t->tick.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	t->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	pthread_mutex_init(&t->lock, NULL);
+	pthread_mutex_init(&t->files_lock, NULL);
 
 	if (faccessat(t->proc, "self/status", R_OK, 0) < 0) {
 		snprintf(err, len, "/proc is not mounted here, and this door needs it");
@@ -258,7 +262,7 @@ struct trap *trap_new(struct dmn_machine *m, int listener, uid_t owner,
 		t->dev = st.st_dev;
 	trap_files_init(t);
 	if (t->tick.fd < 0 || dmn_loop_add(t->loop, &t->tick, EPOLLIN) ||
-	    dmn_loop_add(t->loop, &t->listener, EPOLLIN)) {
+	    trap_rings_init(t) || dmn_loop_add(t->loop, &t->listener, EPOLLIN)) {
 		snprintf(err, len, "the event loop takes no more descriptors");
 		goto fail;
 	}
@@ -280,6 +284,7 @@ void trap_detach(struct trap *t)
 	trap_calls_check(t, true);
 	while (t->nr_nodes)
 		node_removed(&t->watch, t->nodes[0]->n);
+	trap_rings_detach(t);
 }
 
 void trap_free(struct trap *t)
@@ -291,12 +296,13 @@ void trap_free(struct trap *t)
 	dmn_loop_del(t->loop, &t->listener);
 	dmn_loop_del(t->loop, &t->tick);
 	trap_detach(t);
+	trap_rings_end(t);
 	free(t->nodes);
 	trap_files_free(t);
 
 	pthread_mutex_lock(&t->lock);
 	t->closing = true;
-	busy = t->nr_flying;
+	busy = t->nr_flying || t->nr_rings;
 	pthread_mutex_unlock(&t->lock);
 	if (!busy) /* else the last command to complete does it */
 		trap_destroy(t);

@@ -136,7 +136,8 @@ static uint16_t move_mapped(struct sim_media *m, uint64_t off, size_t len, bool 
 			    struct sim_iter *it)
 {
 	struct sim_store *st = m->store;
-	uint16_t status = sim_iter_move(it, write ? SIM_DMA_READ : SIM_DMA_WRITE, ptr, len);
+	enum sim_dma_dir dir = write ? SIM_DMA_READ : st->solid ? SIM_DMA_WRITE : SIM_DMA_WRITE_LATER;
+	uint16_t status = sim_iter_move(it, dir, ptr, len);
 	int err;
 
 	if (status != SIM_DATA_TRANSFER_ERROR)

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ring.h - io_uring rings that carry commands to simulated nodes. Face of ring*.c.
+ *
+ * A ring made for 128-byte submission and 32-byte completion entries is one for passthrough
+ * commands, so it becomes ours: a memfd laid out as the kernel's mappings are, which the program
+ * maps and we have mapped. Every other ring is the kernel's. Files:
+ *
+ *   ring_setup.c     io_uring_setup, the memory, a ring's end
+ *   ring_enter.c     io_uring_enter, those who wait in it
+ *   ring_sq.c        submission entries become requests; links, drains
+ *   ring_cq.c        requests become completion entries; overflow, eventfd
+ *   ring_op.c        the opcodes
+ *   ring_time.c      timeouts, and everything that ends by the clock
+ *   ring_register.c  io_uring_register; ring_rsrc.c: its buffers and files
+ *   ring_poll.c      the thread that polls rings with IORING_SETUP_SQPOLL
+ *   ring_client.c    the memory of the process a request came from; ring_batch.c: in one call
+ *
+ * Threads: the loop's, which answers the three calls, and the polling one, which submits for the
+ * rings that ask for it. Commands complete on either. A ring's lock covers everything in it; it is
+ * not held while a command is given to host/, and nothing but a descriptor's or timer's lock is
+ * taken inside it. One thread only submits for a ring: the polling one if it has SQPOLL, else the
+ * loop's.
+ *
+ * Both rings are the program's to write at any time. What is read from them is read once and
+ * masked; what we must be able to rely on has its copy here.
+ */
+#ifndef TRAP_RING_H
+#define TRAP_RING_H
+
+#include <linux/io_uring.h>
+#include <linux/nvme_ioctl.h>
+
+#include "internal.h"
+
+/* linux/io_uring.h of Linux 6.3 to 7.0 */
+#ifndef IORING_SETUP_NO_MMAP
+#define IORING_SETUP_NO_MMAP	       (1U << 14)
+#define IORING_SETUP_REGISTERED_FD_ONLY (1U << 15)
+#endif
+#ifndef IORING_SETUP_NO_SQARRAY
+#define IORING_SETUP_NO_SQARRAY (1U << 16)
+#endif
+#ifndef IORING_SETUP_HYBRID_IOPOLL
+#define IORING_SETUP_HYBRID_IOPOLL (1U << 17)
+#endif
+#ifndef IORING_SETUP_CQE_MIXED
+#define IORING_SETUP_CQE_MIXED (1U << 18)
+#define IORING_SETUP_SQE_MIXED (1U << 19)
+#define IORING_CQE_F_SKIP      (1U << 5)
+#define IORING_CQE_F_32	       (1U << 15)
+#endif
+#ifndef IORING_ENTER_ABS_TIMER
+#define IORING_ENTER_ABS_TIMER (1U << 5)
+#endif
+#ifndef IORING_ENTER_NO_IOWAIT
+#define IORING_ENTER_NO_IOWAIT (1U << 7)
+#endif
+#ifndef IORING_ASYNC_CANCEL_USERDATA
+#define IORING_ASYNC_CANCEL_USERDATA (1U << 4)
+#define IORING_ASYNC_CANCEL_OP	     (1U << 5)
+#endif
+#ifndef IORING_URING_CMD_FIXED
+#define IORING_URING_CMD_FIXED (1U << 0)
+#endif
+/* their values are those of Linux's enum, which later headers declare */
+#define RING_OP_NOP128	      63
+#define RING_OP_URING_CMD128  64
+#define RING_NR_OPS	      65
+#define RING_REG_USE_REGISTERED (1U << 31)
+#define RING_NR_REG	      40
+
+#define RING_MAX_ENTRIES 32768u
+#define RING_MAX_CQ	 (2 * RING_MAX_ENTRIES)
+#define RING_MAX_REQS	 (4 * RING_MAX_CQ) /* in flight and overflown, a ring */
+#define RING_SQE	 64u
+#define RING_CQE	 16u
+
+/** struct ring_sq_mem - the mapping at IORING_OFF_SQ_RING; the array of indices follows */
+struct ring_sq_mem {
+	_Atomic uint32_t head; /* ours */
+	uint32_t pad1[15];
+	_Atomic uint32_t tail; /* the program's */
+	uint32_t pad2[15];
+	uint32_t mask, entries;
+	_Atomic uint32_t flags;
+	uint32_t dropped, pad3[12];
+	_Atomic uint32_t array[];
+};
+
+/** struct ring_cq_mem - the mapping at IORING_OFF_CQ_RING; the entries follow */
+struct ring_cq_mem {
+	_Atomic uint32_t head; /* the program's */
+	uint32_t pad1[15];
+	_Atomic uint32_t tail; /* ours */
+	uint32_t pad2[15];
+	uint32_t mask, entries, overflow;
+	_Atomic uint32_t flags; /* the program's */
+	uint32_t pad3[12];
+	uint8_t cqes[];
+};
+
+/** struct ring_sqe - an SQE of 128 bytes; of a small one the first 64 are meant */
+union ring_sqe {
+	struct io_uring_sqe s;
+	uint8_t bytes[128];
+};
+
+struct trap_ring;
+struct ring_req;
+struct ring_batch;
+
+/**
+ * struct ring_proc - a process whose memory requests refer to
+ * @mem: its /proc/PID/mem, which stays its own whatever becomes of the process id
+ */
+struct ring_proc {
+	_Atomic unsigned int refs;
+	pid_t tgid;
+	int mem;
+};
+
+/** struct ring_who - for whom requests are submitted */
+struct ring_who {
+	pid_t tid;
+	bool privileged;
+	struct ring_proc *proc;
+};
+
+/** struct ring_target - the file of a request, as it was when it was submitted
+ * @err: 0, or why it has none */
+struct ring_target {
+	struct host_node_ref node;
+	bool writable;
+	int err;
+};
+
+enum ring_req_flags {
+	RING_FAIL = 1 << 0,	 /* @res says why, before it was issued */
+	RING_SKIP_LINKS = 1 << 1, /* it failed and had CQE_SKIP_SUCCESS: so have those behind it */
+	RING_LINKED_TIME = 1 << 2, /* a link timeout follows */
+	RING_DRAINING = 1 << 3,	 /* of the chain for which others wait */
+	RING_ISSUED = 1 << 4,	 /* host/ has it, or had it */
+	RING_ARMED = 1 << 5,	 /* among the ring's timers */
+	RING_COUNTED = 1 << 6,	 /* its timer ends by completions too */
+	RING_BIG = 1 << 7,	 /* has big_cqe */
+	RING_FAULT = 1 << 8,	 /* the program's memory was not there, it turned out */
+};
+
+/**
+ * struct ring_req - a request, from its SQE to its CQE
+ * @next: in a list: free, ready, deferred, overflown
+ * @link: behind it in its chain
+ * @sqe:  copied once
+ */
+struct ring_req {
+	struct host_call call;
+	struct host_client client;
+	struct trap_ring *ring;
+	struct ring_req *next, *link;
+	struct ring_req *tnext, *tprev;
+	struct ring_proc *proc;
+	struct ring_batch *_Atomic batch; /* that has data of it for the program */
+	_Atomic uint32_t flags; /* enum ring_req_flags */
+	int32_t res;
+	uint64_t big;
+	struct ring_target target;
+	struct iovec fixed;
+	struct ring_req *timed; /* link timeout: what it is for */
+	uint64_t deadline; /* UINT64_MAX: none */
+	struct __kernel_timespec ts;
+	uint32_t target_seq;
+	union ring_sqe sqe;
+};
+
+/** struct ring_list - a queue of requests, by @next */
+struct ring_list {
+	struct ring_req *head, **tail;
+};
+
+/** struct ring_wait - an io_uring_enter that has not been answered
+ * @room: it waits for submission entries, not for completions
+ */
+struct ring_wait {
+	struct ring_wait *next;
+	uint64_t id;
+	pid_t tid;
+	uint32_t tail, timeouts;
+	long ret;
+	uint64_t deadline, since;
+	bool room;
+};
+
+/** struct ring_restrict - IORING_REGISTER_RESTRICTIONS */
+struct ring_restrict {
+	bool any, sqe, reg;
+	uint64_t reg_ops;
+	uint8_t sqe_ops[32];
+	uint8_t sqe_allowed, sqe_required;
+};
+
+#define RING_NR_CHUNKS 12
+
+struct trap_ring {
+	struct trap_rings *rs;
+	struct trap_ring *next, *poll_next;
+	dev_t dev; /* the memfd's identity */
+	ino_t ino;
+	int wd;
+	uint32_t flags, sq_entries, cq_entries;
+	struct ring_sq_mem *sq;
+	struct ring_cq_mem *cq;
+	uint8_t *sqes;
+	size_t sq_len, cq_len, sqes_len;
+
+	pthread_mutex_t lock;
+	uint32_t sq_head, cq_tail, sq_flags;
+	uint32_t nr_timeouts; /* completions by the clock */
+	uint32_t nr_posted;   /* completions but those */
+	bool disabled, closing, inline_now, ev_due, ev_async, no_drain;
+	struct ring_who creator; /* SQPOLL: for whom */
+	struct ring_restrict limits;
+	int last_fd; /* the file looked up last in this submission */
+	bool last_valid;
+	struct ring_target last;
+
+	struct ring_req *free;
+	struct ring_req *chunk[RING_NR_CHUNKS];
+	uint32_t chunk_len[RING_NR_CHUNKS];
+	unsigned int nr_chunks;
+	uint32_t nr_reqs, nr_used; /* made, and not free */
+
+	struct ring_list deferred, overflow;
+	uint32_t nr_active; /* started, not complete */
+	uint32_t drain_left; /* of the chain with IOSQE_IO_DRAIN that was started */
+	struct ring_req *timers;
+	unsigned int nr_counted;
+
+	struct ring_wait *waits;
+	int evfd;
+	struct iovec *bufs;
+	uint32_t nr_bufs;
+	struct trap_file **files; /* NULL entries: nothing there, or nothing of ours */
+	uint8_t *foreign;	  /* there is a file, not ours */
+	uint32_t nr_files;
+
+	/* the polling thread's */
+	uint64_t idle_ns, busy_until, checked;
+	bool asleep;
+};
+
+struct ring_seen {
+	pid_t tid;
+	int fd;
+	struct trap_ring *ring;
+	struct ring_who who;
+	time_t read_at;
+};
+
+#define RING_NR_SEEN 64
+
+/** struct trap_rings - the rings of a program tree
+ * @all: the loop thread's own
+ * @poll*: see ring_poll.c */
+struct trap_rings {
+	struct trap *t;
+	struct trap_ring *all;
+	struct dmn_fd notify, timer;
+	_Atomic bool detached;
+	struct ring_seen seen[RING_NR_SEEN];
+	struct ring_wait *free_waits;
+	_Atomic unsigned int nr_waits;
+	pthread_mutex_t timer_lock;
+	uint64_t armed;
+
+	struct ring_batch *batch[2]; /* the loop thread's, the polling one's */
+	pthread_t thread;
+	bool started, stop;
+	pthread_mutex_t poll_lock;
+	pthread_cond_t poll_wake, poll_turn;
+	_Atomic unsigned int poll_want;
+	struct trap_ring *polled;
+};
+
+/* ---- what trap/ calls --------------------------------------------------------------------- */
+
+int trap_rings_init(struct trap *t);
+/** trap_rings_detach() - no command reaches the machine after this */
+void trap_rings_detach(struct trap *t);
+/** trap_rings_check() - look after killed and interrupted waiters. Return: whether any waits. */
+bool trap_rings_check(struct trap *t);
+/** trap_rings_forget() - the identity of @tid changed */
+void trap_rings_forget(struct trap *t, pid_t tid);
+/** trap_rings_end() - all rings end. Those with commands in flight hold @t until these end. */
+void trap_rings_end(struct trap *t);
+/** trap_rings_free() - the end, once there is no ring */
+void trap_rings_free(struct trap *t);
+
+long trap_ring_setup(struct trap_req *rq);
+long trap_ring_enter(struct trap_req *rq);
+long trap_ring_register(struct trap_req *rq);
+
+/* ---- ring_setup.c ------------------------------------------------------------------------- */
+
+/** ring_find() - the ring behind a descriptor, and who asks. Return: the answer, or NULL. */
+struct ring_seen *ring_find(struct trap_rings *rs, pid_t tid, int fd);
+/** ring_new() - the structure around mapped memory; ring_free() undoes it, once nothing is used */
+struct trap_ring *ring_new(uint32_t sq_entries, uint32_t cq_entries, uint32_t flags,
+			   void *sq, void *cq, void *sqes);
+void ring_free(struct trap_ring *r);
+/** ring_put_if_done() - r->lock held: a closing ring without requests ends here.
+ * Return: whether it did; else the lock is still held. */
+bool ring_unlock(struct trap_ring *r);
+
+/* ---- ring_sq.c ---------------------------------------------------------------------------- */
+
+/** ring_submit() - at most @max entries. Return: how many were taken, or -EAGAIN: no memory. */
+long ring_submit(struct trap_ring *r, const struct ring_who *who, uint32_t max);
+/** ring_ready() - entries that wait; bounded by the ring's size */
+uint32_t ring_ready(const struct trap_ring *r);
+/** ring_run() - issue all of @ready; r->lock not held */
+void ring_run(struct trap_ring *r, struct ring_list *ready);
+/** ring_complete() - a request ended; r->lock held. @ready receives what may start now. */
+void ring_complete(struct ring_req *q, int32_t res, struct ring_list *ready);
+/** ring_end() - that, and run what may start; no lock held */
+void ring_end(struct ring_req *q, int32_t res);
+void ring_req_free(struct ring_req *q);
+
+static inline void ring_list_init(struct ring_list *l)
+{
+	l->head = NULL;
+	l->tail = &l->head;
+}
+
+static inline void ring_list_add(struct ring_list *l, struct ring_req *q)
+{
+	q->next = NULL;
+	*l->tail = q;
+	l->tail = &q->next;
+}
+
+static inline struct ring_req *ring_list_pop(struct ring_list *l)
+{
+	struct ring_req *q = l->head;
+
+	if (q) {
+		l->head = q->next;
+		if (!l->head)
+			l->tail = &l->head;
+	}
+	return q;
+}
+
+/* ---- ring_cq.c; r->lock held -------------------------------------------------------------- */
+
+/** ring_post() - @q's completion entry. Return: whether @q may be freed; else it has overflown. */
+bool ring_post(struct ring_req *q);
+/** ring_flush() - overflown completions, as far as there is room */
+void ring_flush(struct trap_ring *r);
+/** ring_announce() - completions were posted: eventfd, waiters */
+void ring_announce(struct trap_ring *r);
+void ring_set_flag(struct trap_ring *r, uint32_t flag, bool on);
+
+/* ---- ring_enter.c ------------------------------------------------------------------------- */
+
+/** ring_wake() - answer those whose wait is over; r->lock held */
+void ring_wake(struct trap_ring *r);
+/** ring_waits_expire() - at @now; r->lock held. Return: next deadline. */
+uint64_t ring_waits_expire(struct trap_ring *r, uint64_t now);
+void ring_waits_end(struct trap_ring *r, long ret);
+
+/* ---- ring_op.c ---------------------------------------------------------------------------- */
+
+#define RING_LATER INT32_MIN /* issue(): the completion comes by itself */
+
+/**
+ * struct ring_op - an opcode
+ * @prep:  checks the SQE, r->lock held. Return: 0 or -errno.
+ * @issue: does it, r->lock not held. Return: the completion's res, or %RING_LATER.
+ */
+struct ring_op {
+	int (*prep)(struct ring_req *q, const struct ring_who *who);
+	int32_t (*issue)(struct ring_req *q);
+	bool known; /* a probe says it is supported */
+	bool file, big;
+	bool polled; /* also on rings with IORING_SETUP_IOPOLL */
+};
+
+/** ring_op() - Return: the row, or NULL: -EINVAL */
+const struct ring_op *ring_op(uint8_t opcode);
+
+/* ---- ring_time.c -------------------------------------------------------------------------- */
+
+int ring_timeout_prep(struct ring_req *q, const struct ring_who *who);
+int32_t ring_timeout_issue(struct ring_req *q);
+int ring_timeout_remove_prep(struct ring_req *q, const struct ring_who *who);
+int32_t ring_timeout_remove_issue(struct ring_req *q);
+int ring_link_timeout_prep(struct ring_req *q, const struct ring_who *who);
+/** ring_link_timeout_arm() - what it is for was issued; r->lock held */
+void ring_link_timeout_arm(struct ring_req *q);
+/** ring_timer_del() - r->lock held */
+void ring_timer_del(struct ring_req *q);
+/** ring_timers_count() - completions were posted: end the timeouts that counted them */
+void ring_timers_count(struct trap_ring *r, struct ring_list *ready);
+/** ring_deadline() - CLOCK_MONOTONIC for a caller's timespec. Return: 0 or -errno. */
+int ring_deadline(const struct __kernel_timespec *ts, uint32_t flags, uint64_t *deadline);
+/** ring_arm() - the timer, for @deadline or earlier; any thread */
+void ring_arm(struct trap_rings *rs, uint64_t deadline);
+int ring_timer_init(struct trap_rings *rs);
+uint64_t ring_now(void);
+
+/* ---- ring_rsrc.c, ring_register.c --------------------------------------------------------- */
+
+/** struct ring_reg - one io_uring_register call */
+struct ring_reg {
+	struct trap_ring *r;
+	const struct ring_who *who;
+	uint64_t arg;
+	uint32_t nr;
+};
+
+/** ring_is_open() - has the thread such a descriptor? */
+bool ring_is_open(struct trap *t, pid_t tid, int fd);
+/** ring_is_anon() - is it one of the kernel's anonymous files, this kind of it? */
+bool ring_is_anon(struct trap *t, pid_t tid, int fd, const char *kind);
+/** ring_file() - what SQE descriptor @fd means; r->lock held */
+void ring_file(struct trap_ring *r, const struct ring_who *who, int fd, bool fixed,
+	       struct ring_target *out);
+long ring_reg_buffers(const struct ring_reg *g);
+long ring_reg_buffers2(const struct ring_reg *g);
+long ring_reg_buffers_update(const struct ring_reg *g);
+long ring_unreg_buffers(const struct ring_reg *g);
+long ring_reg_files(const struct ring_reg *g);
+long ring_reg_files2(const struct ring_reg *g);
+long ring_reg_files_update(const struct ring_reg *g);
+long ring_reg_files_update2(const struct ring_reg *g);
+long ring_unreg_files(const struct ring_reg *g);
+void ring_rsrc_free(struct trap_ring *r);
+
+/* ---- ring_poll.c -------------------------------------------------------------------------- */
+
+int ring_poll_add(struct trap_ring *r);
+void ring_poll_del(struct trap_ring *r);
+/** ring_poll_enable() - a ring that was made disabled starts */
+void ring_poll_enable(struct trap_ring *r);
+/** ring_poll_wake() - somebody says there is something in the ring */
+void ring_poll_wake(struct trap_rings *rs, struct trap_ring *r);
+/** ring_poll_settle() - when this returns, the thread has seen what was set before */
+void ring_poll_settle(struct trap_rings *rs);
+void ring_poll_stop(struct trap_rings *rs);
+
+/* ---- ring_client.c ------------------------------------------------------------------------ */
+
+extern const struct host_client_ops ring_client_ops;
+struct ring_proc *ring_proc_new(struct trap *t, pid_t tid);
+void ring_proc_put(struct ring_proc *p);
+/** ring_proc_alive() - is it still the program it was? */
+bool ring_proc_alive(const struct ring_proc *p);
+
+/* ---- ring_batch.c ------------------------------------------------------------------------- */
+
+struct ring_batch *ring_batch_new(void);
+void ring_batch_free(struct ring_batch *b);
+/** ring_batch_begin() - this thread submits for @who, who waits until ring_batch_end()
+ * @several: commands; @alone: no other thread issues any meanwhile */
+void ring_batch_begin(struct ring_batch *b, const struct ring_who *who, bool several, bool alone);
+/** ring_batch_who() - Return: for whom this thread submits, or NULL */
+const struct ring_who *ring_batch_who(void);
+/** ring_batch_stage() - take what @q's command gives the program. Return: false: not worth it. */
+bool ring_batch_stage(struct ring_req *q, const struct iovec *local, unsigned int nr_local,
+		      const struct iovec *remote, unsigned int nr_remote);
+/** ring_batch_note() - the same, where it stays until the batch ends: it is not touched */
+bool ring_batch_note(struct ring_req *q, const struct iovec *local, unsigned int nr_local,
+		     const struct iovec *remote, unsigned int nr_remote);
+/** ring_batch_hold() - @q's command is over. Return: whether the batch ends it when it is time. */
+bool ring_batch_hold(struct ring_req *q, int32_t res);
+/** ring_batch_end() - hand everything over, end what was held; no lock held */
+void ring_batch_end(void);
+
+#endif /* TRAP_RING_H */

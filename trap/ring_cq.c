@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ring_cq.c - completions: entries written into the program's ring, those that find no room, and
+ * who is told. All under the ring's lock.
+ *
+ * Nothing is ever lost (IORING_FEAT_NODROP): a request whose entry finds no room stays a request
+ * until the program has made room and entered, so the overflow needs no memory of its own.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "ring.h"
+
+void ring_set_flag(struct trap_ring *r, uint32_t flag, bool on)
+{
+	uint32_t flags = on ? r->sq_flags | flag : r->sq_flags & ~flag;
+
+	if (flags == r->sq_flags)
+		return;
+	r->sq_flags = flags;
+	atomic_store(&r->sq->flags, flags);
+}
+
+static struct io_uring_cqe *entry(struct trap_ring *r, uint32_t pos)
+{
+	uint32_t size = r->flags & IORING_SETUP_CQE32 ? 2 * RING_CQE : RING_CQE;
+
+	return (struct io_uring_cqe *)(r->cq->cqes + (size_t)size * (pos & (r->cq_entries - 1)));
+}
+
+/* Return: whether there was room */
+static bool write_entry(struct ring_req *q)
+{
+	struct trap_ring *r = q->ring;
+	bool mixed = r->flags & IORING_SETUP_CQE_MIXED;
+	bool big = q->flags & RING_BIG && !(r->flags & IORING_SETUP_CQE32);
+	uint32_t used = r->cq_tail - atomic_load_explicit(&r->cq->head, memory_order_acquire);
+	uint32_t pos = r->cq_tail & (r->cq_entries - 1), need = 1;
+	struct io_uring_cqe *e;
+
+	if (big && mixed) {
+		need = 2;
+		if (pos == r->cq_entries - 1)
+			need++; /* an entry does not go around the end */
+	}
+	/* a head that makes no sense is a ring without room */
+	if (used > r->cq_entries || r->cq_entries - used < need)
+		return false;
+	e = entry(r, r->cq_tail);
+	if (need == 3) {
+		*e = (struct io_uring_cqe){ .flags = IORING_CQE_F_SKIP };
+		r->cq_tail++;
+		need--;
+		e = entry(r, r->cq_tail);
+	}
+	e->user_data = q->sqe.s.user_data;
+	e->res = q->res;
+	e->flags = need == 2 ? IORING_CQE_F_32 : 0;
+	if (need == 2 || r->flags & IORING_SETUP_CQE32) {
+		e->big_cqe[0] = q->flags & RING_BIG ? q->big : 0;
+		e->big_cqe[1] = 0;
+	}
+	r->cq_tail += need;
+	atomic_store_explicit(&r->cq->tail, r->cq_tail, memory_order_release);
+	return true;
+}
+
+bool ring_post(struct ring_req *q)
+{
+	struct trap_ring *r = q->ring;
+
+	if (r->closing)
+		return true;
+	r->ev_due = true;
+	if (q->sqe.s.opcode != IORING_OP_TIMEOUT)
+		r->nr_posted++;
+	if (!r->overflow.head && write_entry(q))
+		return true;
+	ring_list_add(&r->overflow, q);
+	ring_set_flag(r, IORING_SQ_CQ_OVERFLOW, true);
+	return false;
+}
+
+void ring_flush(struct trap_ring *r)
+{
+	struct ring_req *q;
+
+	while ((q = r->overflow.head) && write_entry(q)) {
+		ring_list_pop(&r->overflow);
+		ring_req_free(q);
+	}
+	if (!r->overflow.head)
+		ring_set_flag(r, IORING_SQ_CQ_OVERFLOW, false);
+}
+
+void ring_announce(struct trap_ring *r)
+{
+	uint64_t one = 1;
+
+	if (r->ev_due && r->evfd >= 0 && !(r->ev_async && r->inline_now) &&
+	    !(atomic_load_explicit(&r->cq->flags, memory_order_relaxed) &
+	      IORING_CQ_EVENTFD_DISABLED)) {
+		/* EAGAIN: its counter is full, so whoever waits is awake */
+		if (write(r->evfd, &one, sizeof(one)) < 0)
+			r->ev_due = false;
+	}
+	r->ev_due = false;
+	if (r->waits)
+		ring_wake(r);
+}
