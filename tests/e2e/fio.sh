@@ -1,0 +1,98 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# fio.sh - unmodified fio on a node, by its io_uring_cmd engine: every option of the engine, block sizes, depths,
+# jobs that fork and threads; what is written is verified. As root and without privilege.
+. "$(dirname "$0")/tap.sh"
+
+mkdir "$T/bin" "$T/w"
+chmod 1777 "$T/w"
+cp "$NVMESIM_RUN" "$T/bin" && chmod 755 "$T/bin" "$T/bin/nvmesim-run"
+cd "$T/w" || exit 99
+# fio looks for its files' directory and for /sys entries that are not there
+export HOME="$T/w"
+
+if [ "$(id -u)" = 0 ]; then
+	nobody="setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --bounding-set=-all"
+else
+	nobody=
+fi
+as=
+
+# fio DESCRIPTION OPTION...: jobs must end without an error, a verification failure or a word on stderr
+fio_runs() {
+	fio_d=$1
+	shift
+	# shellcheck disable=SC2086 # a command line or nothing
+	timeout 60 $as "$T/bin/nvmesim-run" -drive if=none,id=d,size=64M -device nvme,serial=fio,drive=d,mdts=9 -- \
+		fio --name=j --ioengine=io_uring_cmd --cmd_type=nvme --filename=/dev/nvmesim0n1 \
+		--group_reporting --output-format=json --output="$T/w/fio.json" "$@" >"$T/out" 2>&1
+	fio_rc=$?
+	if [ $fio_rc = 0 ] && [ ! -s "$T/out" ] &&
+		sed -n '/^{/,$p' fio.json | jq -e '[.jobs[] | .error == 0 and
+			(.read.total_ios + .write.total_ios) > 0] | all' >"$T/jq" 2>&1; then
+		pass "$fio_d"
+	else
+		fail "$fio_d"
+		diag "exit status $fio_rc; fio $*"
+		head -n 30 "$T/out" | diag
+		head -n 20 fio.json | diag
+	fi
+	rm -f fio.json ./*.state
+}
+
+verified="--rw=randwrite --verify=crc32c --verify_fatal=1 --verify_state_save=0 --do_verify=1"
+mixed="--rw=randrw --verify=crc32c --verify_fatal=1 --verify_state_save=0"
+
+# shellcheck disable=SC2086 # lists of options
+each() {
+	fio_runs "$who: random reads" --rw=randread --bs=4k --iodepth=32 --io_size=32m --size=32m
+	for bs in 512 4k 16k 128k 256k 1m; do
+		case $bs in
+		512) size=1m ;;
+		*) size=16m ;;
+		esac
+		fio_runs "$who: random writes of $bs, verified" $verified --bs=$bs --iodepth=16 --size=$size
+	done
+	for depth in 1 4 64 256; do
+		fio_runs "$who: queue depth $depth, verified" $mixed --bs=4k --iodepth=$depth --size=4m
+	done
+	fio_runs "$who: in batches of 16" $mixed --bs=4k --iodepth=32 --iodepth_batch_submit=16 \
+		--iodepth_batch_complete_min=8 --iodepth_batch_complete_max=16 --size=4m
+	fio_runs "$who: hipri" $mixed --bs=4k --iodepth=32 --size=4m --hipri
+	fio_runs "$who: sqthread_poll" $mixed --bs=4k --iodepth=32 --size=4m --sqthread_poll
+	fio_runs "$who: fixedbufs" $mixed --bs=4k --iodepth=32 --size=4m --fixedbufs
+	fio_runs "$who: registerfiles" $mixed --bs=4k --iodepth=32 --size=4m --registerfiles
+	fio_runs "$who: fixedbufs, registerfiles, hipri" $mixed --bs=4k --iodepth=32 --size=4m --fixedbufs \
+		--registerfiles --hipri
+	fio_runs "$who: nonvectored=0" $mixed --bs=16k --iodepth=32 --size=4m --nonvectored=0
+	fio_runs "$who: nonvectored=1" $mixed --bs=16k --iodepth=32 --size=4m --nonvectored=1
+	fio_runs "$who: force_async" $mixed --bs=4k --iodepth=32 --size=4m --force_async=2
+	fio_runs "$who: four processes" $verified --bs=4k --iodepth=16 --numjobs=4 --size=4m --offset_increment=4m
+	fio_runs "$who: four threads" $verified --bs=4k --iodepth=16 --numjobs=4 --thread --size=4m \
+		--offset_increment=4m
+	fio_runs "$who: four threads, sqthread_poll" $verified --bs=4k --iodepth=16 --numjobs=4 --thread --size=4m \
+		--offset_increment=4m --sqthread_poll
+}
+
+command -v fio >/dev/null || {
+	skip "fio" "it is not installed"
+	tap_done
+}
+who=$(id -un 2>/dev/null || id -u)
+each
+if [ -n "$nobody" ]; then
+	as=$nobody who="uid 65534"
+	each
+fi
+
+# a time-based run ends in time, also by a signal to fio, which has a handler
+as=
+begun=$(date +%s)
+fio_runs "two seconds of reads" --rw=randread --bs=4k --iodepth=32 --time_based --runtime=2
+is "$(($(date +%s) - begun < 10))" 1 "take about two seconds"
+timeout -s INT 2 "$T/bin/nvmesim-run" -drive if=none,id=d,size=64M -device nvme,serial=fio,drive=d -- \
+	fio --name=j --ioengine=io_uring_cmd --cmd_type=nvme --filename=/dev/nvmesim0n1 --rw=randread --bs=4k \
+	--iodepth=8 --time_based --runtime=60 >"$T/out" 2>&1
+like "$(cat "$T/out")" 'read: IOPS=' "interrupted, fio still says what it measured"
+tap_done
