@@ -3,6 +3,7 @@
  * passthru.c - a passthrough structure becomes a command, and its completion a return value:
  * Linux's nvme_user_cmd(), nvme_submit_io(), nvme_submit_user_cmd() and nvme_passthru_end().
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "internal.h"
@@ -44,12 +45,22 @@ static int check_buffers(struct host_call *call, uint32_t nsid)
 	return 0;
 }
 
-int host_passthru_parse(struct host_call *call, uint32_t nsid, const void *arg)
+/* what the passthrough structures have in common is all of them, up to the timeout */
+#define SAME(m)                                                                                    \
+	_Static_assert(offsetof(struct nvme_uring_cmd, m) ==                                       \
+			       offsetof(struct nvme_passthru_cmd64, m), #m)
+SAME(nsid);
+SAME(metadata);
+SAME(addr);
+SAME(metadata_len);
+SAME(data_len);
+SAME(cdw10);
+SAME(timeout_ms);
+
+static int parse_common(struct host_call *call, uint32_t nsid,
+			const struct nvme_passthru_cmd64 *cmd)
 {
-	/* both structures are the same up to the result */
-	const struct nvme_passthru_cmd64 *cmd = arg;
-	const struct host_ioctl_row *row = call->row;
-	bool admin = row->flags & HOST_ADMIN;
+	bool admin = call->row->flags & HOST_ADMIN;
 	struct host_sqe *sqe = (struct host_sqe *)call->sqe;
 	uint32_t timeout = admin ? call->dev->p.admin_timeout_ms : call->dev->p.io_timeout_ms;
 
@@ -71,49 +82,35 @@ int host_passthru_parse(struct host_call *call, uint32_t nsid, const void *arg)
 	};
 	if (!host_cmd_allowed(call->dev, call->client, admin, sqe))
 		return -EACCES;
-	call->old_result = 0;
-	memcpy(&call->old_result, (const char *)arg + row->result_off, row->result);
 	call->timeout_ms = cmd->timeout_ms ? cmd->timeout_ms : timeout;
 	call->addr = user_ptr(call, cmd->addr);
 	call->len = cmd->data_len;
 	call->meta = user_ptr(call, cmd->metadata);
 	call->meta_len = cmd->metadata_len;
+	return 0;
+}
+
+int host_passthru_parse(struct host_call *call, uint32_t nsid, const void *arg)
+{
+	const struct host_ioctl_row *row = call->row;
+	int err = parse_common(call, nsid, arg);
+
+	if (err)
+		return err;
+	call->old_result = 0;
+	memcpy(&call->old_result, (const char *)arg + row->result_off, row->result);
 	return check_buffers(call, nsid);
 }
 
 /* nvme_uring_cmd_io(): a buffer is what has a length, wherever it is said to be */
 int host_uring_parse(struct host_call *call, uint32_t nsid, const void *arg)
 {
-	const struct nvme_uring_cmd *cmd = arg;
-	bool admin = call->row->flags & HOST_ADMIN, vec = call->row->flags & HOST_VEC;
-	struct host_sqe *sqe = (struct host_sqe *)call->sqe;
 	const struct iovec *fixed = &call->fixed;
+	bool vec = call->row->flags & HOST_VEC;
+	int err = parse_common(call, nsid, arg);
 
-	if (cmd->flags)
-		return -EINVAL;
-	if (!admin && cmd->nsid != nsid)
-		return -EINVAL;
-	*sqe = (struct host_sqe){
-		.opcode = cmd->opcode,
-		.nsid = sim_le32(cmd->nsid),
-		.cdw2 = sim_le32(cmd->cdw2),
-		.cdw3 = sim_le32(cmd->cdw3),
-		.cdw10 = sim_le32(cmd->cdw10),
-		.cdw11 = sim_le32(cmd->cdw11),
-		.cdw12 = sim_le32(cmd->cdw12),
-		.cdw13 = sim_le32(cmd->cdw13),
-		.cdw14 = sim_le32(cmd->cdw14),
-		.cdw15 = sim_le32(cmd->cdw15),
-	};
-	if (!host_cmd_allowed(call->dev, call->client, admin, sqe))
-		return -EACCES;
-	call->timeout_ms = cmd->timeout_ms ? cmd->timeout_ms
-			   : admin	   ? call->dev->p.admin_timeout_ms
-					   : call->dev->p.io_timeout_ms;
-	call->addr = cmd->addr;
-	call->len = cmd->data_len;
-	call->meta = cmd->metadata;
-	call->meta_len = cmd->metadata_len;
+	if (err)
+		return err;
 	if (call->len && !call->addr)
 		return -EFAULT;
 	if (fixed->iov_base && call->len && !vec &&
