@@ -20,6 +20,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "ring.h"
@@ -338,19 +339,23 @@ struct ring_seen *ring_find(struct trap_rings *rs, pid_t tid, int fd)
 	struct trap_ring *r;
 	struct timespec now;
 	char path[40];
-	struct stat st;
+	struct statx st;
+	dev_t dev;
 
 	if (!rs->all)
 		return NULL;
 	snprintf(path, sizeof(path), "%d/fd/%d", tid, fd);
-	if (fstatat(rs->t->proc, path, &st, 0) < 0 || !S_ISREG(st.st_mode))
+	/* any descriptor may be asked about, one on a file system that has died included */
+	if (statx(rs->t->proc, path, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &st) < 0 ||
+	    !S_ISREG(st.stx_mode))
 		return NULL;
+	dev = makedev(st.stx_dev_major, st.stx_dev_minor);
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	if (s->ring && s->tid == tid && s->fd == fd && s->ring->ino == st.st_ino &&
-	    s->ring->dev == st.st_dev && s->read_at == now.tv_sec)
+	if (s->ring && s->tid == tid && s->fd == fd && s->ring->ino == st.stx_ino &&
+	    s->ring->dev == dev && s->read_at == now.tv_sec)
 		return s;
 	for (r = rs->all; r; r = r->next)
-		if (r->ino == st.st_ino && r->dev == st.st_dev)
+		if (r->ino == st.stx_ino && r->dev == dev)
 			break;
 	if (!r)
 		return NULL;
