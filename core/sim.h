@@ -191,6 +191,52 @@ struct sim_backing_port {
 
 /* ---- building --------------------------------------------------------------------------- */
 
+/**
+ * struct sim_zoned_params - what makes a namespace a zoned one; names, meaning and defaults are
+ * those of QEMU's `zoned.*` keys. Zone sizes need not be powers of two.
+ */
+struct sim_zoned_params {
+	bool on;
+	uint64_t zone_size;	       /* bytes; 0: 128 MiB */
+	uint64_t zone_capacity;	       /* bytes; 0: as @zone_size */
+	uint32_t descr_ext_size;       /* Zone Descriptor Extension, bytes, a multiple of 64 */
+	bool cross_read;	       /* a read may cross zones */
+	uint32_t max_active, max_open; /* 0: no limit */
+	uint32_t numzrwa;	       /* 0: as many as there are zones */
+	uint64_t zrwas;		       /* Zone Random Write Area, bytes; 0: none */
+	uint64_t zrwafg; /* its flush granularity, bytes; UINT64_MAX: a logical block */
+};
+
+#define SIM_RUHS_MAX 128 /* of an endurance group; placement handles of a namespace */
+
+/** struct sim_ruhs - reclaim unit handles of a namespace, by placement handle; @nr 0: none asked
+ * for */
+struct sim_ruhs {
+	uint16_t nr;
+	uint16_t ruhid[SIM_RUHS_MAX];
+};
+
+/** enum sim_fdp_victim - which reclaim unit is collected when free ones run low */
+enum sim_fdp_victim {
+	SIM_FDP_GREEDY,	      /* the one with the least valid blocks */
+	SIM_FDP_COST_BENEFIT, /* (1 - u) / 2u, times its age */
+};
+
+/** struct sim_fdp_params - Flexible Data Placement of a subsystem's one endurance group
+ * @runs: Reclaim Unit Nominal Size, bytes; @nrg: reclaim groups; @nruh: reclaim unit handles
+ * @op:   over-provisioning: reclaim units beyond what the capacity takes, percent of it
+ * @persistent: handles are Persistently, not Initially, Isolated
+ */
+struct sim_fdp_params {
+	bool on;
+	uint64_t runs;
+	uint32_t nrg;
+	uint16_t nruh;
+	uint32_t op;
+	bool persistent;
+	enum sim_fdp_victim victim;
+};
+
 struct sim_subsys;
 struct sim_fn; /* a PCI function with its controller */
 
@@ -203,6 +249,7 @@ struct sim_fn; /* a PCI function with its controller */
  * @capacity: Total NVM Capacity, bytes; 0: what the namespaces added with sim_ns_add() take
  * @multi: it was configured as a subsystem of its own, for several controllers: CMIC says so, and
  *         asymmetric namespace access is reported
+ * @fdp:   Flexible Data Placement
  */
 struct sim_subsys_params {
 	const char *nqn;
@@ -211,6 +258,7 @@ struct sim_subsys_params {
 	struct sim_backing_port backing;
 	uint64_t capacity;
 	bool multi;
+	struct sim_fdp_params fdp;
 };
 
 /** struct sim_ctrl_params - a controller; names and meaning are QEMU's `nvme` device's */
@@ -229,6 +277,8 @@ struct sim_ctrl_params {
 	bool ctratt_mem;	/* MDTS and the like do not count metadata (CTRATT.MEM) */
 	bool atomic_dn;		/* Write Atomicity Normal, Disable Normal at power on */
 	uint16_t awun, awupf;	/* 0's based logical blocks */
+	uint8_t zasl;		/* Zone Append size limit, 2^zasl * 4 KiB; 0: as @mdts */
+	bool no_auto_transition; /* implicitly opened zones are not closed to make room */
 	struct sim_dma_port dma;
 	struct sim_irq_port irq;
 };
@@ -256,6 +306,8 @@ struct sim_ns_params {
 	uint16_t nawun, nawupf, nabsn, nabspf, nabo; /* as in Identify Namespace */
 	bool mam;	  /* Multiple Atomicity Mode */
 	uint32_t min_io_size, opt_io_size, discard_granularity; /* bytes; 0, 0, UINT32_MAX: not given */
+	struct sim_zoned_params zoned;
+	struct sim_ruhs ruhs; /* by placement handle, in a subsystem with FDP */
 };
 
 /** enum sim_ana_state - Asymmetric Namespace Access State, as in log page 0Ch */
@@ -318,6 +370,95 @@ int sim_subsys_restore(struct sim_subsys *s, struct sim_msg *msg);
 int sim_ana_set(struct sim_fn *fn, uint32_t nsid, enum sim_ana_state state);
 /** sim_ana_get() - Return: the state, or %SIM_ENOENT */
 int sim_ana_get(struct sim_fn *fn, uint32_t nsid);
+
+/* ---- zoned namespaces, from outside ------------------------------------------------------- */
+
+/** enum sim_zone_state - Zone State, as in a Zone Descriptor (ZNS Command Set 1.1, figure 37) */
+enum sim_zone_state {
+	SIM_ZS_EMPTY = 0x1,
+	SIM_ZS_IMPLICIT_OPEN = 0x2,
+	SIM_ZS_EXPLICIT_OPEN = 0x3,
+	SIM_ZS_CLOSED = 0x4,
+	SIM_ZS_READ_ONLY = 0xd,
+	SIM_ZS_FULL = 0xe,
+	SIM_ZS_OFFLINE = 0xf,
+};
+
+/** struct sim_zones_info - a zoned namespace; sizes in logical blocks, @zdes in bytes
+ * Limits 0: none. @nr_zrwa: zones that have a Zone Random Write Area. */
+struct sim_zones_info {
+	uint64_t nr_zones, zsze, zcap;
+	uint32_t block_size, zdes;
+	uint32_t max_active, max_open, numzrwa;
+	uint32_t nr_active, nr_open, nr_zrwa;
+	uint64_t zrwas, zrwafg;
+};
+/** struct sim_zone_info - a zone; @wp is not valid (all ones) where the state has none
+ * @attrs: Zone Attributes, as in a Zone Descriptor */
+struct sim_zone_info {
+	uint64_t zslba, zcap, wp;
+	enum sim_zone_state state;
+	uint8_t attrs;
+};
+/** sim_zones_info() - Return: 0; %SIM_ENOENT: no such namespace; %SIM_EINVAL: it is not zoned */
+int sim_zones_info(struct sim_subsys *s, uint32_t nsid, struct sim_zones_info *info);
+/** sim_zones_get() - up to @n zones from zone number @first on. Return: how many, or as above */
+int64_t sim_zones_get(struct sim_subsys *s, uint32_t nsid, uint64_t first, uint64_t n,
+		      struct sim_zone_info *zones);
+
+/** enum sim_zone_act - what can happen to a zone that no host has asked for */
+enum sim_zone_act {
+	SIM_ZA_READ_ONLY, /* the zone goes to state Read Only; its data stays */
+	SIM_ZA_OFFLINE,	  /* ... Offline; its data is gone */
+	SIM_ZA_FINISH,	  /* Zone Finished by Controller: Full, attribute ZFC */
+	SIM_ZA_FINISH_RECOMMENDED, /* attribute FZR */
+	SIM_ZA_RESET_RECOMMENDED,  /* attribute RZR */
+	SIM_ZA_CLEAR,	  /* FZR and RZR are taken back */
+};
+/**
+ * sim_zone_act() - do it to the zone that begins at @zslba, and tell the hosts (Changed Zone List)
+ * Return: 0; %SIM_ENOENT: no such namespace or zone; %SIM_EINVAL: it is not zoned, or the zone's state
+ * does not allow it; @msg has the sentence.
+ */
+int sim_zone_act(struct sim_subsys *s, uint32_t nsid, uint64_t zslba, enum sim_zone_act act,
+		 struct sim_msg *msg);
+
+/* ---- Flexible Data Placement, from outside ------------------------------------------------- */
+
+/** struct sim_fdp_info - the endurance group; bytes, and numbers of reclaim units */
+struct sim_fdp_info {
+	bool enabled;
+	uint64_t runs;
+	uint32_t nrg;
+	uint16_t nruh;
+	uint64_t hbmw, mbmw, mbe; /* Host, Media Bytes with Metadata Written; Media Bytes Erased */
+	uint64_t nr_ru, nr_free;
+	uint64_t collections, moved; /* reclaim units collected; bytes moved by it */
+};
+/** struct sim_fdp_ru - a reclaim unit; @valid and @written in bytes; @ruhid 0xffff: no handle's
+ * @state: 0 free, 1 being written through a handle (or by collection), 2 written */
+struct sim_fdp_ru {
+	uint32_t rg;
+	uint16_t ruhid;
+	uint8_t state;
+	uint64_t valid, written;
+};
+/** struct sim_fdp_ruh - a handle of the group, its RU in reclaim group @rg
+ * @ruha: RUH Attributes as in log page 21h: 0 unused, 1 host specified, 2 controller specified
+ * @hosted: bytes hosts have written through it */
+struct sim_fdp_ruh {
+	uint16_t ruhid;
+	uint32_t rg;
+	uint8_t ruha;
+	uint64_t ruamw; /* bytes */
+	uint64_t hosted;
+};
+/** sim_fdp_info() - Return: 0, or %SIM_ENOENT: the subsystem has no such endurance group */
+int sim_fdp_info(struct sim_subsys *s, struct sim_fdp_info *info);
+/** sim_fdp_rus(), sim_fdp_ruhs() - up to @n from number @first on (handles: ruhid * nrg + rg)
+ * Return: how many, or as above */
+int64_t sim_fdp_rus(struct sim_subsys *s, uint64_t first, uint64_t n, struct sim_fdp_ru *ru);
+int64_t sim_fdp_ruhs(struct sim_subsys *s, uint64_t first, uint64_t n, struct sim_fdp_ruh *ruh);
 
 /* ---- driving ---------------------------------------------------------------------------- */
 

@@ -11,31 +11,7 @@
 
 #include "control.h"
 
-struct ctl_row;
-
-/**
- * struct ctl_ctx - a request being served
- * @error: sentence for the person, when the handler returns NULL
- */
-struct ctl_ctx {
-	struct dmn_control *c;
-	struct json_object *request;
-	int *passed;
-	char error[CTL_ERR_MAX];
-};
-
-/**
- * struct ctl_row - a command
- * @args: its members besides "cmd", for help
- * @run:  Return: the result, or NULL with a sentence in @error
- */
-struct ctl_row {
-	const char *name, *args, *help;
-	struct json_object *(*run)(struct ctl_ctx *x);
-};
-
-__attribute__((format(printf, 2, 3))) static struct json_object *refuse(struct ctl_ctx *x,
-									const char *fmt, ...)
+struct json_object *ctl_refuse(struct ctl_ctx *x, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -45,17 +21,17 @@ __attribute__((format(printf, 2, 3))) static struct json_object *refuse(struct c
 	return NULL;
 }
 
-static void put_string(struct json_object *o, const char *key, const char *value)
+void ctl_put_string(struct json_object *o, const char *key, const char *value)
 {
 	json_object_object_add(o, key, json_object_new_string(value));
 }
 
-static void put_number(struct json_object *o, const char *key, uint64_t value)
+void ctl_put_number(struct json_object *o, const char *key, uint64_t value)
 {
 	json_object_object_add(o, key, json_object_new_uint64(value));
 }
 
-static void put_bool(struct json_object *o, const char *key, bool value)
+void ctl_put_bool(struct json_object *o, const char *key, bool value)
 {
 	json_object_object_add(o, key, json_object_new_boolean(value));
 }
@@ -66,11 +42,11 @@ static const struct {
 	enum sim_ana_state state;
 	const char *name;
 } ana_names[] = {
-	{ SIM_ANA_OPTIMIZED, "optimized" },
-	{ SIM_ANA_NON_OPTIMIZED, "non-optimized" },
-	{ SIM_ANA_INACCESSIBLE, "inaccessible" },
-	{ SIM_ANA_PERSISTENT_LOSS, "persistent-loss" },
-	{ SIM_ANA_CHANGE, "change" },
+	{SIM_ANA_OPTIMIZED, "optimized"},
+	{SIM_ANA_NON_OPTIMIZED, "non-optimized"},
+	{SIM_ANA_INACCESSIBLE, "inaccessible"},
+	{SIM_ANA_PERSISTENT_LOSS, "persistent-loss"},
+	{SIM_ANA_CHANGE, "change"},
 };
 
 #define NR_ANA (sizeof(ana_names) / sizeof(ana_names[0]))
@@ -88,44 +64,44 @@ static const char *ana_name(int state)
 
 static void describe_ctrl(struct json_object *o, const struct dmn_node *n)
 {
-	struct host_info info = { 0 };
+	struct host_info info = {0};
 
 	host_dev_info(n->ref.dev, &info);
-	put_string(o, "kind", "controller");
-	put_string(o, "serial", info.sn);
-	put_string(o, "model", info.mn);
-	put_string(o, "firmware", info.fr);
-	put_string(o, "subnqn", info.subnqn);
-	put_number(o, "cntlid", info.cntlid);
-	put_string(o, "state", info.state);
-	put_number(o, "io_queues", info.nr_io_queues);
+	ctl_put_string(o, "kind", "controller");
+	ctl_put_string(o, "serial", info.sn);
+	ctl_put_string(o, "model", info.mn);
+	ctl_put_string(o, "firmware", info.fr);
+	ctl_put_string(o, "subnqn", info.subnqn);
+	ctl_put_number(o, "cntlid", info.cntlid);
+	ctl_put_string(o, "state", info.state);
+	ctl_put_number(o, "io_queues", info.nr_io_queues);
 }
 
 static void describe_ns(struct json_object *o, struct dmn_machine *m, const struct dmn_node *n)
 {
-	struct host_ns_info info = { 0 };
+	struct host_ns_info info = {0};
 	const char *ana = ana_name(dmn_ana_get(m, n));
 
-	put_string(o, "kind", "namespace");
-	put_number(o, "nsid", n->ref.nsid);
+	ctl_put_string(o, "kind", "namespace");
+	ctl_put_number(o, "nsid", n->ref.nsid);
 	if (host_ns_info(n->ref.dev, n->ref.nsid, &info))
 		return; /* it is going away: its node follows */
-	put_number(o, "blocks", info.nsze);
-	put_number(o, "used_blocks", info.nuse);
-	put_number(o, "block_size", info.lba_size);
-	put_number(o, "metadata_size", info.meta_size);
-	put_number(o, "lba_format", info.lbaf);
+	ctl_put_number(o, "blocks", info.nsze);
+	ctl_put_number(o, "used_blocks", info.nuse);
+	ctl_put_number(o, "block_size", info.lba_size);
+	ctl_put_number(o, "metadata_size", info.meta_size);
+	ctl_put_number(o, "lba_format", info.lbaf);
 	if (info.meta_size)
-		put_string(o, "metadata", info.extended ? "extended" : "separate");
-	put_number(o, "pi_type", info.pi_type);
+		ctl_put_string(o, "metadata", info.extended ? "extended" : "separate");
+	ctl_put_number(o, "pi_type", info.pi_type);
 	if (info.pi_type) {
-		put_number(o, "pi_size", info.pi_size);
-		put_string(o, "pi_place", info.pi_first ? "first" : "last");
+		ctl_put_number(o, "pi_size", info.pi_size);
+		ctl_put_string(o, "pi_place", info.pi_first ? "first" : "last");
 	}
-	put_number(o, "csi", info.csi);
-	put_bool(o, "shared", info.shared);
+	ctl_put_number(o, "csi", info.csi);
+	ctl_put_bool(o, "shared", info.shared);
 	if (ana)
-		put_string(o, "ana", ana);
+		ctl_put_string(o, "ana", ana);
 }
 
 static struct json_object *describe(struct dmn_machine *m, const struct dmn_node *n)
@@ -135,17 +111,17 @@ static struct json_object *describe(struct dmn_machine *m, const struct dmn_node
 
 	if (!o)
 		return NULL;
-	put_string(o, "node", n->name);
+	ctl_put_string(o, "node", n->name);
 	if (n->ref.nsid) {
 		describe_ns(o, m, n);
 		for (struct dmn_node *p = dmn_machine_nodes(m); p; p = p->next)
 			if (p->ref.dev == n->ref.dev && !p->ref.nsid)
-				put_string(o, "controller", p->name);
+				ctl_put_string(o, "controller", p->name);
 	} else {
 		describe_ctrl(o, n);
 	}
 	snprintf(mode, sizeof(mode), "%04o", (unsigned int)n->mode & 07777);
-	put_string(o, "mode", mode);
+	ctl_put_string(o, "mode", mode);
 	return o;
 }
 
@@ -154,7 +130,7 @@ static struct json_object *cmd_list(struct ctl_ctx *x)
 	struct json_object *list = json_object_new_array();
 
 	if (!list)
-		return refuse(x, "out of memory");
+		return ctl_refuse(x, "out of memory");
 	for (struct dmn_node *n = dmn_machine_nodes(x->c->m); n; n = n->next)
 		json_object_array_add(list, describe(x->c->m, n));
 	return list;
@@ -166,30 +142,29 @@ static struct json_object *show_daemon(struct ctl_ctx *x)
 	unsigned int ctrls = 0, nss = 0;
 
 	if (!o)
-		return refuse(x, "out of memory");
+		return ctl_refuse(x, "out of memory");
 	for (struct dmn_node *n = dmn_machine_nodes(x->c->m); n; n = n->next)
 		*(n->ref.nsid ? &nss : &ctrls) += 1;
-	put_string(o, "version", NVMESIM_VERSION);
-	put_number(o, "pid", getpid());
-	put_string(o, "door", x->c->door);
-	put_string(o, "socket", x->c->path);
-	put_number(o, "controllers", ctrls);
-	put_number(o, "namespaces", nss);
+	ctl_put_string(o, "version", NVMESIM_VERSION);
+	ctl_put_number(o, "pid", getpid());
+	ctl_put_string(o, "door", x->c->door);
+	ctl_put_string(o, "socket", x->c->path);
+	ctl_put_number(o, "controllers", ctrls);
+	ctl_put_number(o, "namespaces", nss);
 	return o;
 }
 
-/* Return: NULL with a sentence when there is none */
-static struct dmn_node *find_node(struct ctl_ctx *x, struct json_object *name)
+struct dmn_node *ctl_find_node(struct ctl_ctx *x, struct json_object *name)
 {
 	struct dmn_node *node;
 
 	if (!json_object_is_type(name, json_type_string)) {
-		refuse(x, "\"node\" must be a string");
+		ctl_refuse(x, "\"node\" must be a string");
 		return NULL;
 	}
 	node = dmn_machine_find(x->c->m, json_object_get_string(name));
 	if (!node)
-		refuse(x, "there is no node '%s'", json_object_get_string(name));
+		ctl_refuse(x, "there is no node '%s'", json_object_get_string(name));
 	return node;
 }
 
@@ -221,9 +196,9 @@ static void show_contents(struct json_object *o, struct dmn_machine *m, const st
 		for (unsigned int i = 0; i < space->nr_nsids && list; i++)
 			json_object_array_add(list, json_object_new_int64(space->nsids[i]));
 		json_object_object_add(o, "allocated_nsids", list);
-		put_number(o, "max_namespaces", space->nn);
-		put_number(o, "capacity", space->total);
-		put_number(o, "unallocated_capacity", space->unallocated);
+		ctl_put_number(o, "max_namespaces", space->nn);
+		ctl_put_number(o, "capacity", space->total);
+		ctl_put_number(o, "unallocated_capacity", space->unallocated);
 	}
 	free(space);
 }
@@ -235,12 +210,12 @@ static struct json_object *cmd_show(struct ctl_ctx *x)
 
 	if (!json_object_object_get_ex(x->request, "node", &name))
 		return show_daemon(x);
-	node = find_node(x, name);
+	node = ctl_find_node(x, name);
 	if (!node)
 		return NULL;
 	o = describe(x->c->m, node);
 	if (!o)
-		return refuse(x, "out of memory");
+		return ctl_refuse(x, "out of memory");
 	if (node->ref.nsid)
 		show_paths(o, x->c->m, node);
 	else
@@ -262,19 +237,20 @@ static int ana_set(struct ctl_ctx *x, const struct dmn_node *node, struct json_o
 			continue;
 		err = dmn_ana_set(x->c->m, node, ana_names[i].state);
 		if (err)
-			refuse(x,
-			       err == SIM_ENOENT
-				       ? "there is no namespace behind '%s'"
-				       : "the subsystem of '%s' does not report asymmetric "
-					 "namespace access: it was not configured as a subsystem "
-					 "of its own",
-			       node->name);
+			ctl_refuse(
+				x,
+				err == SIM_ENOENT
+					? "there is no namespace behind '%s'"
+					: "the subsystem of '%s' does not report asymmetric "
+					  "namespace access: it was not configured as a subsystem "
+					  "of its own",
+				node->name);
 		return err ? -1 : 0;
 	}
-	refuse(x,
-	       "'%.40s' is no state; allowed: optimized, non-optimized, inaccessible, "
-	       "persistent-loss, change",
-	       name ? name : "null");
+	ctl_refuse(x,
+		   "'%.40s' is no state; allowed: optimized, non-optimized, inaccessible, "
+		   "persistent-loss, change",
+		   name ? name : "null");
 	return -1;
 }
 
@@ -285,13 +261,13 @@ static struct json_object *cmd_ana(struct ctl_ctx *x)
 	struct dmn_node *node = NULL;
 
 	if (json_object_object_get_ex(x->request, "node", &name)) {
-		node = find_node(x, name);
+		node = ctl_find_node(x, name);
 		if (!node)
 			return NULL;
 	}
 	if (json_object_object_get_ex(x->request, "state", &state)) {
 		if (!node)
-			return refuse(x, "ana: of which \"node\"?");
+			return ctl_refuse(x, "ana: of which \"node\"?");
 		if (ana_set(x, node, state))
 			return NULL;
 	}
@@ -303,12 +279,12 @@ static struct json_object *cmd_ana(struct ctl_ctx *x)
 		if (!ana || (node && node != n && (node->ref.nsid || node->ref.dev != n->ref.dev)))
 			continue;
 		o = json_object_new_object();
-		put_string(o, "node", n->name);
-		put_number(o, "nsid", n->ref.nsid);
-		put_string(o, "state", ana);
+		ctl_put_string(o, "node", n->name);
+		ctl_put_number(o, "nsid", n->ref.nsid);
+		ctl_put_string(o, "state", ana);
 		json_object_array_add(list, o);
 	}
-	return list ? list : refuse(x, "out of memory");
+	return list ? list : ctl_refuse(x, "out of memory");
 }
 
 /* ---- stop, attach ---- */
@@ -318,8 +294,8 @@ static struct json_object *cmd_stop(struct ctl_ctx *x)
 	struct json_object *o = json_object_new_object();
 
 	if (!o)
-		return refuse(x, "out of memory");
-	put_number(o, "pid", getpid());
+		return ctl_refuse(x, "out of memory");
+	ctl_put_number(o, "pid", getpid());
 	x->c->stop = true;
 	return o;
 }
@@ -330,23 +306,23 @@ static struct json_object *cmd_attach(struct ctl_ctx *x)
 	int fd = *x->passed;
 
 	if (!x->c->attach)
-		return refuse(x, "attach: this daemon serves no programs");
+		return ctl_refuse(x, "attach: this daemon serves no programs");
 	if (!json_object_object_get_ex(x->request, "pid", &pid) ||
 	    !json_object_is_type(pid, json_type_int) || json_object_get_int64(pid) <= 0 ||
 	    json_object_get_int64(pid) > INT32_MAX)
-		return refuse(x, "attach: \"pid\" must be a process id");
+		return ctl_refuse(x, "attach: \"pid\" must be a process id");
 	if (fd < 0)
-		return refuse(x, "attach: no descriptor came with the request");
+		return ctl_refuse(x, "attach: no descriptor came with the request");
 	o = json_object_new_object();
 	if (!o)
-		return refuse(x, "out of memory");
+		return ctl_refuse(x, "out of memory");
 	*x->passed = -1;
 	if (x->c->attach(x->c->attach_arg, fd, json_object_get_int(pid), x->error,
 			 sizeof(x->error))) {
 		json_object_put(o);
 		return NULL;
 	}
-	put_number(o, "pid", getpid());
+	ctl_put_number(o, "pid", getpid());
 	return o;
 }
 
@@ -355,12 +331,12 @@ static struct json_object *cmd_attach(struct ctl_ctx *x)
 static struct json_object *cmd_help(struct ctl_ctx *x);
 
 static const struct ctl_row rows[] = {
-	{ "list", "", "every node", cmd_list },
-	{ "show", "[node]", "the daemon, or one node", cmd_show },
-	{ "ana", "[node [state]]", "show or set the access state of namespaces", cmd_ana },
-	{ "stop", "", "end the daemon; its nodes vanish", cmd_stop },
-	{ "attach", "pid", "serve the program whose seccomp listener is passed along", cmd_attach },
-	{ "help", "", "the commands", cmd_help },
+	{"list", "", "every node", cmd_list},
+	{"show", "[node]", "the daemon, or one node", cmd_show},
+	{"ana", "[node [state]]", "show or set the access state of namespaces", cmd_ana},
+	{"stop", "", "end the daemon; its nodes vanish", cmd_stop},
+	{"attach", "pid", "serve the program whose seccomp listener is passed along", cmd_attach},
+	{"help", "", "the commands", cmd_help},
 };
 
 static struct json_object *cmd_help(struct ctl_ctx *x)
@@ -368,13 +344,13 @@ static struct json_object *cmd_help(struct ctl_ctx *x)
 	struct json_object *list = json_object_new_array();
 
 	if (!list)
-		return refuse(x, "out of memory");
+		return ctl_refuse(x, "out of memory");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct json_object *o = json_object_new_object();
 
-		put_string(o, "cmd", rows[i].name);
-		put_string(o, "arguments", rows[i].args);
-		put_string(o, "help", rows[i].help);
+		ctl_put_string(o, "cmd", rows[i].name);
+		ctl_put_string(o, "arguments", rows[i].args);
+		ctl_put_string(o, "help", rows[i].help);
 		json_object_array_add(list, o);
 	}
 	return list;
@@ -394,14 +370,14 @@ struct json_object *ctl_failure(const char *text)
 
 	if (o) {
 		json_object_object_add(o, "ok", json_object_new_boolean(false));
-		put_string(o, "error", text);
+		ctl_put_string(o, "error", text);
 	}
 	return o;
 }
 
 struct json_object *ctl_command(struct dmn_control *c, struct json_object *request, int *passed)
 {
-	struct ctl_ctx x = { .c = c, .request = request, .passed = passed };
+	struct ctl_ctx x = {.c = c, .request = request, .passed = passed};
 	struct json_object *cmd, *result, *answer;
 	const struct ctl_row *row;
 

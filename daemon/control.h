@@ -55,6 +55,38 @@ struct dmn_control {
  */
 struct json_object *ctl_command(struct dmn_control *c, struct json_object *request, int *passed);
 
+/* ---- for the files that have commands' handlers; the rows are in commands.c ---- */
+
+/**
+ * struct ctl_ctx - a request being served
+ * @error: sentence for the person, when the handler returns NULL
+ */
+struct ctl_ctx {
+	struct dmn_control *c;
+	struct json_object *request;
+	int *passed;
+	char error[CTL_ERR_MAX];
+};
+
+/**
+ * struct ctl_row - a command
+ * @args: its members besides "cmd", for help
+ * @run:  Return: the result, or NULL with a sentence in @error
+ */
+struct ctl_row {
+	const char *name, *args, *help;
+	struct json_object *(*run)(struct ctl_ctx *x);
+};
+
+/** ctl_refuse() - the sentence a request is refused with. Return: NULL. */
+__attribute__((format(printf, 2, 3))) struct json_object *ctl_refuse(struct ctl_ctx *x,
+								     const char *fmt, ...);
+void ctl_put_string(struct json_object *o, const char *key, const char *value);
+void ctl_put_number(struct json_object *o, const char *key, uint64_t value);
+void ctl_put_bool(struct json_object *o, const char *key, bool value);
+/** ctl_find_node() - the node @name says. Return: NULL with a sentence when there is none. */
+struct dmn_node *ctl_find_node(struct ctl_ctx *x, struct json_object *name);
+
 /** ctl_failure() - {"ok":false,"error":@text} */
 struct json_object *ctl_failure(const char *text);
 

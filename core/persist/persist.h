@@ -17,6 +17,13 @@ enum sim_rec {
 	SIM_REC_RESV = 5,    /* record: a reservation with PTPL; key: NSID */
 	SIM_REC_WP = 6,	     /* record: namespace write protection; key: NSID */
 	SIM_REC_FORMAT = 7,  /* record: a Format NVM that has not ended; key: NSID */
+	SIM_REC_ZONES = 8,   /* area: zones of a zoned namespace; key: NSID */
+	SIM_REC_ZONE_EXT = 9, /* area: their descriptor extensions; key: NSID */
+	SIM_REC_FDP = 10,    /* record: the endurance group's FDP configuration and mode; key: ENDGID */
+	SIM_REC_FDP_GROUP = 11, /* area: reclaim units, handles, statistics, events; key: ENDGID */
+	SIM_REC_FDP_MAP = 12, /* area: which reclaim unit a block is in; key: NSID */
+	SIM_REC_FDP_LOG = 13, /* area: what a reclaim unit holds; key: ENDGID */
+	SIM_REC_VIRT = 14,   /* record: flexible resources of a primary controller; key: CNTLID */
 };
 
 #endif /* NVMESIM_PERSIST_H */
