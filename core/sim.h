@@ -94,6 +94,39 @@ struct sim_clock_port {
 	void *opaque;
 };
 
+struct sim_fn; /* a PCI function with its controller */
+
+/** enum sim_fn_change - what happened to a function without a register access of its driver's */
+enum sim_fn_change {
+	SIM_FN_VFS,	/* a PF's VFs came or went: sim_fn_nr_vfs() */
+	SIM_FN_RESET,	/* it was reset: configuration space and registers are at their defaults */
+	SIM_FN_ONLINE,	/* a secondary controller went online, with the resources it has now */
+	SIM_FN_OFFLINE, /* ... or offline: it has no resources, CSTS.CFS is 1 */
+	SIM_FN_GONE,	/* it was pulled out: everything reads as ones */
+};
+
+/**
+ * struct sim_fn_port - news of a function
+ * @changed: it happened. Called with no lock of core's held, on the thread that caused it (perhaps in
+ *           the middle of the driver's own doorbell write, or of another function's); unlike the other
+ *           ports' callbacks it may call core, but sim_fn_remove() and sim_subsys_free(). May be NULL.
+ */
+struct sim_fn_port {
+	void (*changed)(void *opaque, struct sim_fn *fn, enum sim_fn_change what);
+	void *opaque;
+};
+
+/**
+ * struct sim_vf_port - the ports of a PF's virtual functions
+ * @ports: called by sim_fn_add() for each VF @vf (1 to sriov_max_vfs): fill in the three, which are
+ *         those of the PF at first. Return: 0, or a negative enum sim_err. NULL: those of the PF do.
+ */
+struct sim_vf_port {
+	int (*ports)(void *opaque, unsigned int vf, struct sim_dma_port *dma,
+		     struct sim_irq_port *irq, struct sim_fn_port *news);
+	void *opaque;
+};
+
 struct sim_store;
 
 /**
@@ -238,7 +271,6 @@ struct sim_fdp_params {
 };
 
 struct sim_subsys;
-struct sim_fn; /* a PCI function with its controller */
 
 /**
  * struct sim_subsys_params - an NVM subsystem
@@ -279,8 +311,14 @@ struct sim_ctrl_params {
 	uint16_t awun, awupf;	/* 0's based logical blocks */
 	uint8_t zasl;		/* Zone Append size limit, 2^zasl * 4 KiB; 0: as @mdts */
 	bool no_auto_transition; /* implicitly opened zones are not closed to make room */
+	/* SR-IOV: VFs (0: none); queue and interrupt resources that are flexible, and how many of
+	 * them a VF can have (0: an equal share) */
+	uint16_t sriov_max_vfs, sriov_vq_flexible, sriov_vi_flexible;
+	uint32_t sriov_max_vi_per_vf, sriov_max_vq_per_vf;
 	struct sim_dma_port dma;
 	struct sim_irq_port irq;
+	struct sim_fn_port news;
+	struct sim_vf_port vf;
 };
 
 /** struct sim_ns_params - a namespace */
@@ -353,6 +391,31 @@ int64_t sim_ns_add(struct sim_subsys *s, struct sim_fn *fn, const struct sim_ns_
  */
 struct sim_fn *sim_fn_add(struct sim_subsys *s, const struct sim_ctrl_params *p,
 			  struct sim_msg *msg);
+
+/**
+ * sim_fn_unplug() - pull a function out, with what is under it (its VFs), without asking its driver
+ * Configuration space and BARs read as ones from now on, no DMA and no interrupt comes any more, what
+ * was in flight gets no completion; &sim_fn_port.changed tells. @fn stays valid. Not for a VF.
+ */
+void sim_fn_unplug(struct sim_fn *fn);
+
+/**
+ * sim_fn_remove() - a function that nobody drives any more is taken out of its subsystem, and freed
+ * with its VFs. Unplugs it first. Its namespaces stay in the subsystem, detached from it; its
+ * controller identifier is free. No other call with @fn or a VF of it may be running. Not for a VF.
+ */
+void sim_fn_remove(struct sim_fn *fn);
+
+/** sim_fn_nr_vfs() - VFs there are now: NumVFs while VF Enable is set, else 0 */
+unsigned int sim_fn_nr_vfs(const struct sim_fn *pf);
+/**
+ * sim_fn_vf() - virtual function @vf (1 to sriov_max_vfs) of @pf
+ * It is there from sim_fn_add() on, but answers with all ones unless @vf <= sim_fn_nr_vfs(@pf).
+ * Return: the function, or NULL: no such one.
+ */
+struct sim_fn *sim_fn_vf(const struct sim_fn *pf, unsigned int vf);
+/** sim_fn_pf() - Return: the PF of a VF; NULL: @fn is none */
+struct sim_fn *sim_fn_pf(const struct sim_fn *fn);
 
 /**
  * sim_subsys_restore() - the namespaces that hosts created before a restart are there again
@@ -490,7 +553,8 @@ void sim_mmio_write(struct sim_fn *fn, unsigned int bar, uint64_t off, unsigned 
 
 enum sim_reset {
 	SIM_RESET_FLR,	       /* function level reset */
-	SIM_RESET_CONVENTIONAL, /* hot reset, link down */
+	SIM_RESET_HOT,	       /* hot reset, link down: sticky bits stay */
+	SIM_RESET_CONVENTIONAL, /* power: nothing stays */
 };
 
 /** sim_fn_reset() - PCI-level reset of a function */

@@ -121,8 +121,30 @@ void host_dev_ports(struct host_dev *dev, struct sim_dma_port *dma, struct sim_i
 int host_dev_probe(struct host_dev *dev, struct sim_fn *fn, struct sim_msg *msg);
 
 /**
+ * host_dev_changed() - the function did something without being asked (struct sim_fn_port)
+ * To be called from there, for the function that @dev drives or could drive. Only notes it: host_run()
+ * brings the device up again, or declares it dead. Any thread, also in the middle of a doorbell.
+ */
+void host_dev_changed(struct host_dev *dev, enum sim_fn_change what);
+
+/**
+ * host_fn_reset() - function level reset as Linux's pci_reset_function() does it: configuration
+ * space is saved before and restored after. For a function that no driver has.
+ * Return: 0, or -ENOTTY: it has none; -ENODEV: nobody is there.
+ */
+int host_fn_reset(struct sim_fn *fn);
+
+/**
+ * host_dev_fn_reset() - the same for a function that @dev drives: the driver stops it before, and
+ * brings it up afterwards; what was in flight ends with -EINTR.
+ * Return: as host_fn_reset(), or -EBUSY: it is being reset; -ENETRESET: it did not come back.
+ */
+int host_dev_fn_reset(struct host_dev *dev);
+
+/**
  * host_dev_shutdown() - normal shutdown: queues deleted, CC.SHN, wait for CSTS.SHST
- * Calls still in flight end with -ENODEV. The function is not touched again after this.
+ * Calls still in flight end with -ENODEV. The function is not touched again after this, until
+ * host_dev_probe() binds @dev to it (or to another function that was built with its ports) again.
  */
 void host_dev_shutdown(struct host_dev *dev);
 

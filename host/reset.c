@@ -101,3 +101,37 @@ void host_dev_shutdown(struct host_dev *dev)
 	host_queue_fail(&dev->q[0], -ENODEV, true);
 	dev->fn = NULL;
 }
+
+/* ---- function level reset ------------------------------------------------------------------- */
+
+#define CFG_SAVED 64u /* the header, which is what a driver needs again */
+
+int host_fn_reset(struct sim_fn *fn)
+{
+	uint32_t saved[CFG_SAVED / 4];
+
+	for (unsigned int i = 0; i < CFG_SAVED; i += 4)
+		saved[i / 4] = sim_cfg_read(fn, i, 4);
+	if ((saved[0] & 0xffff) == 0xffff && saved[1] == UINT32_MAX)
+		return -ENODEV;
+	sim_fn_reset(fn, SIM_RESET_FLR);
+	/* the BARs before what enables them */
+	for (unsigned int i = CFG_SAVED; i; i -= 4)
+		sim_cfg_write(fn, i - 4, 4, saved[(i - 4) / 4]);
+	return 0;
+}
+
+int host_dev_fn_reset(struct host_dev *dev)
+{
+	int err = host_fn_reset(dev->fn);
+
+	return err ? err : host_reset(dev);
+}
+
+void host_dev_changed(struct host_dev *dev, enum sim_fn_change what)
+{
+	if (what == SIM_FN_VFS)
+		return;
+	atomic_store(&dev->want_reset, true);
+	host_arm(dev, host_now());
+}

@@ -125,16 +125,16 @@ void sim_pci_reset(struct sim_fn *fn)
 	mtx_unlock(&fn->lock);
 }
 
-static bool cfg_access_ok(uint32_t off, unsigned int size)
+static bool cfg_access_ok(const struct sim_fn *fn, uint32_t off, unsigned int size)
 {
-	return (size == 1 || size == 2 || size == 4) && !(off % size) && off < SIM_CFG_SIZE;
+	return !atomic_load(&fn->unplugged) && (size == 1 || size == 2 || size == 4) && !(off % size) && off < SIM_CFG_SIZE;
 }
 
 uint32_t sim_cfg_read(struct sim_fn *fn, uint32_t off, unsigned int size)
 {
 	uint32_t v;
 
-	if (!cfg_access_ok(off, size))
+	if (!cfg_access_ok(fn, off, size))
 		return 0xffffffff;
 	mtx_lock(&fn->lock);
 	fn->cfg[REG_STATUS] &= (uint8_t)~STATUS_INTX;
@@ -149,7 +149,7 @@ void sim_cfg_write(struct sim_fn *fn, uint32_t off, unsigned int size, uint32_t 
 {
 	bool flr;
 
-	if (!cfg_access_ok(off, size))
+	if (!cfg_access_ok(fn, off, size))
 		return;
 	mtx_lock(&fn->lock);
 	for (unsigned int i = 0; i < size; i++) {

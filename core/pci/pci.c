@@ -64,6 +64,32 @@ void sim_fn_reset(struct sim_fn *fn, enum sim_reset kind)
 	sim_irq_flush(c);
 }
 
+void sim_fn_unplug(struct sim_fn *fn)
+{
+	struct sim_ctrl *c = fn->ctrl;
+
+	if (atomic_exchange(&fn->unplugged, true))
+		return;
+	sim_fn_reset(fn, SIM_RESET_CONVENTIONAL);
+	if (c->p.news.changed)
+		c->p.news.changed(c->p.news.opaque, fn, SIM_FN_GONE);
+}
+
+unsigned int sim_fn_nr_vfs(const struct sim_fn *pf)
+{
+	return 0;
+}
+
+struct sim_fn *sim_fn_vf(const struct sim_fn *pf, unsigned int vf)
+{
+	return NULL;
+}
+
+struct sim_fn *sim_fn_pf(const struct sim_fn *fn)
+{
+	return NULL;
+}
+
 uint64_t sim_bar_size(struct sim_fn *fn, unsigned int bar)
 {
 	return bar ? 0 : fn->bar0_size;
@@ -73,6 +99,7 @@ uint64_t sim_bar_size(struct sim_fn *fn, unsigned int bar)
 static bool claimed(const struct sim_fn *fn, unsigned int bar, uint64_t off, unsigned int size)
 {
 	return !bar && off < fn->bar0_size && size <= fn->bar0_size - off &&
+	       !atomic_load_explicit(&fn->unplugged, memory_order_relaxed) &&
 	       atomic_load_explicit(&fn->mem_enable, memory_order_relaxed);
 }
 

@@ -28,6 +28,7 @@ struct sim_msix_entry {
  * @msix, @pba: the vector table and the pending bits
  * @msix_on, @msix_mask, @bus_master, @mem_enable, @intx_off: bits of @cfg, readable without @lock
  * @intx_status: an interrupt is pending, whether or not the pin may say so
+ * @unplugged: nobody is at its address
  * @intx_level:  as last told the port; whoever raises @intx_calls from 0 tells it
  */
 struct sim_fn {
@@ -42,6 +43,7 @@ struct sim_fn {
 	_Atomic bool intx_status;
 	bool intx_level;
 	_Atomic uint32_t intx_calls;
+	_Atomic bool unplugged;
 };
 
 int sim_pci_init(struct sim_fn *fn, struct sim_ctrl *c, struct sim_msg *msg);

@@ -103,6 +103,21 @@ free_fn:
 	return NULL;
 }
 
+void sim_fn_remove(struct sim_fn *fn)
+{
+	struct sim_ctrl *c = fn->ctrl;
+	struct sim_subsys *s = c->subsys;
+
+	sim_fn_unplug(fn);
+	sim_write_lock(&s->lock);
+	s->ctrl[c->cntlid] = NULL;
+	s->nr_ctrls--;
+	sim_write_unlock(&s->lock);
+	sim_ctrl_free(c);
+	sim_pci_free(fn);
+	free(fn);
+}
+
 /* ---- configured namespaces ---------------------------------------------------------------- */
 
 /* whether the record of @nsid is of a namespace a host created where none had been configured */
