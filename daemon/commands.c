@@ -3,6 +3,7 @@
  * commands.c - what can be asked over the control socket: one row per command.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,28 @@ void ctl_put_number(struct json_object *o, const char *key, uint64_t value)
 void ctl_put_bool(struct json_object *o, const char *key, bool value)
 {
 	json_object_object_add(o, key, json_object_new_boolean(value));
+}
+
+int ctl_take_number(struct ctl_ctx *x, const char *key, uint64_t max, uint64_t *to)
+{
+	struct json_object *o;
+	const char *text;
+	char *end = NULL;
+
+	if (!json_object_object_get_ex(x->request, key, &o))
+		return 1;
+	text = json_object_get_string(o); /* a number's digits, too */
+	if ((json_object_is_type(o, json_type_int) || json_object_is_type(o, json_type_string)) &&
+	    *text >= '0' && *text <= '9') {
+		errno = 0;
+		*to = strtoull(text, &end, 0);
+	}
+	if (!end || *end || errno || *to > max) {
+		ctl_refuse(x, "%s: '%.40s' is no number from 0 to %" PRIu64, key,
+			   text ? text : "null", max);
+		return -1;
+	}
+	return 0;
 }
 
 /* ---- Asymmetric Namespace Access: its states as nvme-cli names them ---- */

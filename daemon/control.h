@@ -84,6 +84,12 @@ __attribute__((format(printf, 2, 3))) struct json_object *ctl_refuse(struct ctl_
 void ctl_put_string(struct json_object *o, const char *key, const char *value);
 void ctl_put_number(struct json_object *o, const char *key, uint64_t value);
 void ctl_put_bool(struct json_object *o, const char *key, bool value);
+/**
+ * ctl_take_number() - member @key of the request: a number, or one in a string as people type it
+ * ("0x800")
+ * Return: 0; 1: there is no such member; -1 with a sentence: it is no number, or not in 0...@max.
+ */
+int ctl_take_number(struct ctl_ctx *x, const char *key, uint64_t max, uint64_t *to);
 /** ctl_find_node() - the node @name says. Return: NULL with a sentence when there is none. */
 struct dmn_node *ctl_find_node(struct ctl_ctx *x, struct json_object *name);
 

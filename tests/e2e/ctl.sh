@@ -32,6 +32,8 @@ done
 ends "an unknown command: exit status 2" 2 ctl frobnicate
 is "$(wc -l <out)" 1 "with one line" || diag <out
 ends "no command: exit status 2" 2 ctl
+ends "--watch of what cannot be watched: exit status 2" 2 ctl --watch stop
+ends "--watch of no time: exit status 2" 2 ctl --watch=0 list
 ends "nobody on the socket: exit status 3" 3 "$NVMESIM_CTL" --socket "$T/nowhere" list
 is "$(wc -l <out)" 1 "with one line" || diag <out
 ends "a second daemon on the socket: exit status 1" 1 "$NVMESIM" --no-cuse --socket "$sock"
@@ -82,8 +84,17 @@ runs "the socket may come from the environment" env NVMESIM_SOCKET="$sock" "$NVM
 ends "nobody to attach to: exit status 125" 125 "$NVMESIM_RUN" --attach="$T/nowhere" -- true
 is "$(wc -l <out)" 1 "with one line" || diag <out
 
+# --- watching, until the daemon ends
+ctl --watch=0.01 list >watched 2>watch.err &
+watcher=$!
+twice() { [ "$(grep -c nvmesim0n1 watched)" -ge 2 ]; }
+wait_for 10 twice
+is $? 0 "--watch asks again and again"
+
 # --- stop
 runs "stop" ctl stop
+wait $watcher
+is $? 3 "--watch ends with the daemon: exit status 3"
 [ ! -e "$sock" ]
 is $? 0 "and the socket is gone"
 ends "after that nobody answers" 3 ctl list

@@ -27,12 +27,67 @@ enum ctl_exit {
 enum ctl_exit ctl_ask(const char *path, struct json_object *request, bool until_end,
 		      struct json_object **answer);
 
-/** ctl_print_list() - nodes as a table for a terminal, or as tab-separated lines for a program */
+#define CTL_ARGS 4
+
+/**
+ * struct ctl_command - a command; the rows are in commands.c
+ * @args:  names of its arguments, for help; which of them it needs is the daemon's to say
+ * @key:   the request's members the arguments become, strings; a "node" loses its "/dev/"
+ * @note:  more for help, lines that begin with four blanks, or NULL
+ * @ends:  the daemon ends after it
+ * @watch: it can be asked again and again (--watch)
+ * @ask:   puts more into the request, or NULL
+ * @print: the result, for people and the next program in a pipe; NULL: answered by ctl_help()
+ */
+struct ctl_command {
+	const char *name, *args, *key[CTL_ARGS], *help, *note;
+	bool ends, watch;
+	void (*ask)(struct json_object *request);
+	void (*print)(struct json_object *result);
+};
+
+/** ctl_find() - Return: the command of that name, or NULL */
+const struct ctl_command *ctl_find(const char *name);
+
+/** ctl_help() - every command, as text or as JSON */
+void ctl_help(bool json);
+
+/* ---- print.c: what several commands print with ---- */
+
+#define CTL_BOLD  "\033[1m"
+#define CTL_GREEN "\033[32m"
+#define CTL_RED	  "\033[31m"
+#define CTL_PLAIN "\033[0m"
+
+#define CTL_CELL    64 /* bytes of a cell's text */
+#define CTL_COLUMNS 10 /* of a table, at most */
+
+/** struct ctl_column - of a table; @key: of the row's object, unless @cell makes the text */
+struct ctl_column {
+	const char *title, *key;
+	void (*cell)(struct json_object *o, char *to);
+};
+
+/**
+ * ctl_table() - an array of objects as a table for a terminal, or as tab-separated lines without
+ * a heading for a program; an empty cell is "-"
+ * @columns: the last has no title
+ */
+void ctl_table(const struct ctl_column *columns, struct json_object *list);
+
+/** ctl_get() - a member, or NULL */
+struct json_object *ctl_get(struct json_object *o, const char *key);
+/** ctl_number() - a member that is a number, or 0 */
+uint64_t ctl_number(struct json_object *o, const char *key);
+/** ctl_cell_node() - the member "node" as a path */
+void ctl_cell_node(struct json_object *o, char *to);
+/** ctl_bytes() - a size as nvme-cli and disk labels have it, in decimal units: "1.07 GB" */
+void ctl_bytes(double size, char *to);
+
+/* ---- print.c and the files named after a command: their printers ---- */
+
 void ctl_print_list(struct json_object *nodes);
-
-/** ctl_print_ana() - namespaces' access states, likewise */
 void ctl_print_ana(struct json_object *states);
-
 /** ctl_print_object() - one "key: value" a line */
 void ctl_print_object(struct json_object *o);
 

@@ -10,14 +10,7 @@
 
 #include "ctl.h"
 
-#define CELL 64
-
-#define BOLD  "\033[1m"
-#define GREEN "\033[32m"
-#define RED   "\033[31m"
-#define PLAIN "\033[0m"
-
-static struct json_object *get(struct json_object *o, const char *key)
+struct json_object *ctl_get(struct json_object *o, const char *key)
 {
 	struct json_object *v = NULL;
 
@@ -25,30 +18,33 @@ static struct json_object *get(struct json_object *o, const char *key)
 	return v;
 }
 
-static uint64_t number(struct json_object *o, const char *key)
+uint64_t ctl_number(struct json_object *o, const char *key)
 {
-	return json_object_get_uint64(get(o, key));
+	return json_object_get_uint64(ctl_get(o, key));
 }
 
 /* ---- cells; an empty one is printed as "-" ---- */
 
-static void cell_node(struct json_object *o, char *to)
+void ctl_cell_node(struct json_object *o, char *to)
 {
-	snprintf(to, CELL, "/dev/%s", json_object_get_string(get(o, "node")));
+	snprintf(to, CTL_CELL, "/dev/%s", json_object_get_string(ctl_get(o, "node")));
 }
 
-/* decimal units, as nvme-cli and disk labels have them */
-static void bytes(struct json_object *o, const char *key, char *to)
+void ctl_bytes(double size, char *to)
 {
 	static const char *const unit[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
-	double size = (double)number(o, key) * (double)number(o, "block_size");
 	unsigned int i = 0;
 
-	if (!get(o, key))
-		return;
 	for (; size >= 1000 && i < sizeof(unit) / sizeof(unit[0]) - 1; i++)
 		size /= 1000;
-	snprintf(to, CELL, i ? "%.2f %s" : "%.0f %s", size, unit[i]);
+	snprintf(to, CTL_CELL, i ? "%.2f %s" : "%.0f %s", size, unit[i]);
+}
+
+/* @key counts logical blocks */
+static void bytes(struct json_object *o, const char *key, char *to)
+{
+	if (ctl_get(o, key))
+		ctl_bytes((double)ctl_number(o, key) * (double)ctl_number(o, "block_size"), to);
 }
 
 static void cell_size(struct json_object *o, char *to)
@@ -64,29 +60,21 @@ static void cell_used(struct json_object *o, char *to)
 /* "512+8", "512+64 extended", "4096+8 PI type 1" */
 static void cell_format(struct json_object *o, char *to)
 {
-	const char *metadata = json_object_get_string(get(o, "metadata"));
+	const char *metadata = json_object_get_string(ctl_get(o, "metadata"));
 	bool extended = metadata && !strcmp(metadata, "extended");
 	int n;
 
-	if (!get(o, "block_size"))
+	if (!ctl_get(o, "block_size"))
 		return;
-	n = snprintf(to, CELL, "%" PRIu64 "+%" PRIu64 "%s", number(o, "block_size"),
-		     number(o, "metadata_size"), extended ? " extended" : "");
-	if (number(o, "pi_type"))
-		snprintf(to + n, CELL - (size_t)n, " PI type %" PRIu64, number(o, "pi_type"));
+	n = snprintf(to, CTL_CELL, "%" PRIu64 "+%" PRIu64 "%s", ctl_number(o, "block_size"),
+		     ctl_number(o, "metadata_size"), extended ? " extended" : "");
+	if (ctl_number(o, "pi_type"))
+		snprintf(to + n, CTL_CELL - (size_t)n, " PI type %" PRIu64, ctl_number(o, "pi_type"));
 }
 
-/** struct column - of a table; @key: of the row's object, unless @cell makes the text */
-struct column {
-	const char *title, *key;
-	void (*cell)(struct json_object *o, char *to);
-};
-
-#define MAX_COLUMNS 10
-
 /* each ends with a row without a title */
-static const struct column list_columns[] = {
-	{ "NODE", NULL, cell_node },
+static const struct ctl_column list_columns[] = {
+	{ "NODE", NULL, ctl_cell_node },
 	{ "KIND", "kind", NULL },
 	{ "SERIAL", "serial", NULL },
 	{ "MODEL", "model", NULL },
@@ -98,27 +86,27 @@ static const struct column list_columns[] = {
 	{ "STATE", "state", NULL },
 	{ NULL, NULL, NULL },
 };
-static const struct column ana_columns[] = {
-	{ "NODE", NULL, cell_node },
+static const struct ctl_column ana_columns[] = {
+	{ "NODE", NULL, ctl_cell_node },
 	{ "STATE", "state", NULL },
 	{ NULL, NULL, NULL },
 };
-_Static_assert(sizeof(list_columns) / sizeof(list_columns[0]) <= MAX_COLUMNS + 1, "MAX_COLUMNS");
+_Static_assert(sizeof(list_columns) / sizeof(list_columns[0]) <= CTL_COLUMNS + 1, "CTL_COLUMNS");
 
-static void fill(struct json_object *o, const struct column *col, char *to)
+static void fill(struct json_object *o, const struct ctl_column *col, char *to)
 {
 	to[0] = '\0';
 	if (col->cell)
 		col->cell(o, to);
-	else if (get(o, col->key))
-		snprintf(to, CELL, "%s", json_object_get_string(get(o, col->key)));
+	else if (ctl_get(o, col->key))
+		snprintf(to, CTL_CELL, "%s", json_object_get_string(ctl_get(o, col->key)));
 	if (!to[0])
 		strcpy(to, "-");
 }
 
-static void print_lines(const struct column *columns, struct json_object *list)
+static void print_lines(const struct ctl_column *columns, struct json_object *list)
 {
-	char cell[CELL];
+	char cell[CTL_CELL];
 
 	for (size_t row = 0; row < json_object_array_length(list); row++) {
 		for (unsigned int i = 0; columns[i].title; i++) {
@@ -130,18 +118,18 @@ static void print_lines(const struct column *columns, struct json_object *list)
 }
 
 /* what colours a state: "live" and the two in which I/O works are good */
-static const char *colour(const struct column *col, const char *cell)
+static const char *colour(const struct ctl_column *col, const char *cell)
 {
 	if (!col->key || strcmp(col->key, "state") || !strcmp(cell, "-"))
 		return "";
-	return !strcmp(cell, "live") || strstr(cell, "optimized") ? GREEN : RED;
+	return !strcmp(cell, "live") || strstr(cell, "optimized") ? CTL_GREEN : CTL_RED;
 }
 
-static void print_table(const struct column *columns, struct json_object *list)
+void ctl_table(const struct ctl_column *columns, struct json_object *list)
 {
 	size_t rows = json_object_array_length(list);
-	int width[MAX_COLUMNS];
-	char cell[CELL];
+	int width[CTL_COLUMNS];
+	char cell[CTL_CELL];
 	unsigned int i;
 
 	if (!isatty(STDOUT_FILENO)) {
@@ -157,7 +145,7 @@ static void print_table(const struct column *columns, struct json_object *list)
 		}
 	}
 	for (i = 0; columns[i].title; i++)
-		printf(BOLD "%-*s" PLAIN "%s", width[i], columns[i].title,
+		printf(CTL_BOLD "%-*s" CTL_PLAIN "%s", width[i], columns[i].title,
 		       columns[i + 1].title ? "  " : "\n");
 	for (size_t row = 0; row < rows; row++) {
 		for (i = 0; columns[i].title; i++) {
@@ -165,7 +153,7 @@ static void print_table(const struct column *columns, struct json_object *list)
 
 			fill(json_object_array_get_idx(list, row), &columns[i], cell);
 			paint = colour(&columns[i], cell);
-			printf("%s%-*s%s%s", paint, width[i], cell, *paint ? PLAIN : "",
+			printf("%s%-*s%s%s", paint, width[i], cell, *paint ? CTL_PLAIN : "",
 			       columns[i + 1].title ? "  " : "\n");
 		}
 	}
@@ -173,12 +161,12 @@ static void print_table(const struct column *columns, struct json_object *list)
 
 void ctl_print_list(struct json_object *nodes)
 {
-	print_table(list_columns, nodes);
+	ctl_table(list_columns, nodes);
 }
 
 void ctl_print_ana(struct json_object *states)
 {
-	print_table(ana_columns, states);
+	ctl_table(ana_columns, states);
 }
 
 void ctl_print_object(struct json_object *o)
@@ -187,7 +175,7 @@ void ctl_print_object(struct json_object *o)
 
 	json_object_object_foreach(o, key, value)
 	{
-		printf("%s%s:%s ", tty ? BOLD : "", key, tty ? PLAIN : "");
+		printf("%s%s:%s ", tty ? CTL_BOLD : "", key, tty ? CTL_PLAIN : "");
 		if (!json_object_is_type(value, json_type_array)) {
 			printf("%s\n", json_object_get_string(value));
 			continue;
