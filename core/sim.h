@@ -127,6 +127,19 @@ struct sim_vf_port {
 	void *opaque;
 };
 
+/**
+ * struct sim_pmr_port - memory that survives: a Persistent Memory Region
+ * @mem:  its bytes, ordinary memory until the function is freed; NULL: there is no such region
+ * @size: a power of two, 16 at least
+ * @sync: what was stored survives a power cut when it returns. Return: 0 or %SIM_EIO
+ */
+struct sim_pmr_port {
+	void *mem;
+	uint64_t size;
+	int (*sync)(void *opaque);
+	void *opaque;
+};
+
 struct sim_store;
 
 /**
@@ -315,6 +328,17 @@ struct sim_ctrl_params {
 	 * them a VF can have (0: an equal share) */
 	uint16_t sriov_max_vfs, sriov_vq_flexible, sriov_vi_flexible;
 	uint32_t sriov_max_vi_per_vf, sriov_max_vq_per_vf;
+	uint32_t cmb_size_mb;	 /* Controller Memory Buffer, MiB; 0: none */
+	bool legacy_cmb;	 /* its registers as in revision 1.3 of the specification */
+	bool msix_exclusive_bar; /* MSI-X table and pending bits in BAR 4 */
+	bool no_dbcs;		 /* no Doorbell Buffer Config command */
+	uint64_t hmb_size;	 /* Host Memory Buffer wanted (HMPRE), bytes; 0: none */
+	struct sim_pmr_port pmr;
+	/**
+	 * @copy: move @len bytes between the memory of a store that is not solid and BAR memory
+	 * (data pointers may lead there). Return: 0 or %SIM_EFAULT. NULL: it can be touched.
+	 */
+	int (*copy)(void *to, const void *from, size_t len);
 	struct sim_dma_port dma;
 	struct sim_irq_port irq;
 	struct sim_fn_port news;
@@ -540,8 +564,19 @@ void sim_cfg_write(struct sim_fn *fn, uint32_t off, unsigned int size, uint32_t 
 uint64_t sim_bar_size(struct sim_fn *fn, unsigned int bar);
 
 /**
+ * sim_bar_map() - memory behind a BAR (Controller Memory Buffer, Persistent Memory Region), directly
+ * @len: receives how many bytes there are at @off
+ * What is written there is there for the controller at once. To be asked again for every use: a
+ * register or configuration write, or a reset, may take the address away (the memory itself stays
+ * until the function is freed).
+ * Return: the memory, or NULL: registers, or nothing that answers; use sim_mmio_read(), _write().
+ */
+void *sim_bar_map(struct sim_fn *fn, unsigned int bar, uint64_t off, uint64_t *len);
+
+/**
  * sim_mmio_read() - read a BAR
- * @off: byte offset; @size: 4 or 8, aligned. Other accesses return 0 (NVMe base, 3.1.4).
+ * @off: byte offset; @size: 4 or 8, aligned. Other accesses to registers return 0 (NVMe base,
+ *       3.1.4); of BAR memory 1, 2, 4 and 8 bytes can be read at any offset.
  */
 uint64_t sim_mmio_read(struct sim_fn *fn, unsigned int bar, uint64_t off, unsigned int size);
 
@@ -562,6 +597,19 @@ void sim_fn_reset(struct sim_fn *fn, enum sim_reset kind);
 
 /** sim_run_timers() - do what is due. Return: the next deadline in ns, or UINT64_MAX. */
 uint64_t sim_run_timers(struct sim_subsys *s);
+
+/**
+ * struct sim_hmb_info - the Host Memory Buffer as the controller has it
+ * @enabled: the host has lent @size bytes in @nr_descs pieces
+ * @returned: it said that it returns what the controller had before (Memory Return), and
+ * @intact:  what the controller finds in it is what it had left there
+ */
+struct sim_hmb_info {
+	bool enabled, returned, intact;
+	uint64_t size;
+	uint32_t nr_descs;
+};
+void sim_hmb_info(struct sim_fn *fn, struct sim_hmb_info *info);
 
 /** sim_fn_cntlid() - Controller Identifier of the function's controller */
 uint16_t sim_fn_cntlid(const struct sim_fn *fn);

@@ -55,7 +55,7 @@ struct sim_ctrl *sim_ctrl_new(struct sim_fn *fn, struct sim_subsys *s,
 	c->p = *p;
 	c->cntlid = cntlid;
 	c->cnt = &c->cnt_mem;
-	sim_caps_derive(&c->caps);
+	sim_caps_derive(c);
 	c->power_on_ns = sim_now(c);
 	c->state = SIM_CS_DISABLED;
 	fn->ctrl = c;

@@ -187,6 +187,7 @@ enum sim_cmd_flags {
  * @effects: Commands Supported and Effects data structure without CSUPP
  * @oacs, @oncs: bits of Identify Controller this row being there sets
  * @resv:    what a reservation of the namespace makes of it
+ * @there:   whether a controller has the command; NULL: every one
  * Capabilities, the effects log, traces and the coverage page are made from these rows.
  */
 struct sim_cmd {
@@ -197,6 +198,7 @@ struct sim_cmd {
 	uint16_t oacs, oncs;
 	enum sim_nsid_rule nsid;
 	enum sim_resv_class resv;
+	bool (*there)(const struct sim_ctrl *c);
 };
 
 extern const struct sim_cmd sim_admin_cmds[256]; /* admin.c */
@@ -559,7 +561,7 @@ uint16_t sim_set_features(struct sim_req *req);
 uint64_t sim_timestamp(struct sim_ctrl *c); /* the 8 bytes of Get Features - Timestamp */
 
 /** sim_caps_derive() - walk the tables once, so that Identify need not; identify_ctrl.c */
-void sim_caps_derive(struct sim_caps *caps);
+void sim_caps_derive(struct sim_ctrl *c);
 
 /* identify.c, log.c, aer.c, smart.c, error.c, abort.c, keepalive.c */
 uint16_t sim_identify(struct sim_req *req);

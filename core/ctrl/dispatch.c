@@ -30,7 +30,7 @@ const struct sim_cmd *sim_cmd_row(const struct sim_ctrl *c, bool admin, uint8_t 
 {
 	const struct sim_cmd *row = admin ? &sim_admin_cmds[opcode] : &sim_nvm_cmds[opcode];
 
-	return row->handler ? row : NULL;
+	return row->handler && (!row->there || row->there(c)) ? row : NULL;
 }
 
 uint16_t sim_final_status(struct sim_req *req, uint16_t status)

@@ -67,10 +67,10 @@ void sim_feat_reset(struct sim_ctrl *c)
 	}
 }
 
-static const struct sim_feature *feature_row(uint8_t fid)
+static const struct sim_feature *feature_row(const struct sim_ctrl *c, uint8_t fid)
 {
 	for (unsigned int i = 0; i < sim_nr_feature_rows; i++)
-		if (sim_feature_rows[i].fid == fid)
+		if (sim_feature_rows[i].fid == fid && sim_feature_there(c, &sim_feature_rows[i]))
 			return &sim_feature_rows[i];
 	return NULL;
 }
@@ -111,7 +111,7 @@ static uint16_t feature_ns(struct sim_req *req, const struct sim_feature *row, b
  */
 uint16_t sim_get_features(struct sim_req *req)
 {
-	const struct sim_feature *row = feature_row((uint8_t)req->sqe.cdw10);
+	const struct sim_feature *row = feature_row(req->ctrl, (uint8_t)req->sqe.cdw10);
 	uint32_t sel = req->sqe.cdw10 >> 8 & 7;
 	_Alignas(8) uint8_t data[SIM_FEAT_DATA_MAX] = { 0 };
 	const struct sim_feat *f = &req->ctrl->feat;
@@ -152,7 +152,7 @@ uint16_t sim_get_features(struct sim_req *req)
  */
 uint16_t sim_set_features(struct sim_req *req)
 {
-	const struct sim_feature *row = feature_row((uint8_t)req->sqe.cdw10);
+	const struct sim_feature *row = feature_row(req->ctrl, (uint8_t)req->sqe.cdw10);
 	_Alignas(8) uint8_t data[SIM_FEAT_DATA_MAX] = { 0 };
 	struct sim_ns *ns = NULL;
 	uint16_t status;

@@ -27,20 +27,24 @@ static uint16_t cfg16(const struct sim_fn *fn, unsigned int off)
 	return (uint16_t)(fn->cfg[off] | fn->cfg[off + 1] << 8);
 }
 
-void sim_caps_derive(struct sim_caps *caps)
+void sim_caps_derive(struct sim_ctrl *c)
 {
+	struct sim_caps *caps = &c->caps;
+
 	*caps = (struct sim_caps){
 		.oncs = NVME_CTRL_ONCS_SAVE_FEATURES, /* the Select field of Get Features */
 		.lpa = NVME_CTRL_LPA_EXTENDED,	      /* log page offset and 32-bit NUMD */
 	};
 	for (unsigned int i = 0; i < 256; i++) {
-		if (sim_admin_cmds[i].handler)
-			caps->oacs |= sim_admin_cmds[i].oacs;
-		if (sim_nvm_cmds[i].handler)
-			caps->oncs |= sim_nvm_cmds[i].oncs;
+		const struct sim_cmd *admin = sim_cmd_row(c, true, (uint8_t)i);
+		const struct sim_cmd *nvm = sim_cmd_row(c, false, (uint8_t)i);
+
+		caps->oacs |= admin ? admin->oacs : 0;
+		caps->oncs |= nvm ? nvm->oncs : 0;
 	}
 	for (unsigned int i = 0; i < sim_nr_feature_rows; i++)
-		caps->oncs |= sim_feature_rows[i].oncs;
+		if (sim_feature_there(c, &sim_feature_rows[i]))
+			caps->oncs |= sim_feature_rows[i].oncs;
 	for (unsigned int i = 0; i < sim_nr_log_rows; i++)
 		caps->lpa |= sim_log_rows[i].lpa;
 }

@@ -85,21 +85,24 @@ static uint32_t cmd_scope(const struct sim_cmd *cmd)
 	}
 }
 
-static void put_effects(const struct sim_cmd *cmds, __le32 *effects)
+static void put_effects(const struct sim_ctrl *c, bool admin, __le32 *effects)
 {
-	for (unsigned int i = 0; i < 256; i++)
-		if (cmds[i].handler)
-			effects[i] = sim_le32(NVME_CMD_EFFECTS_CSUPP | cmds[i].effects |
-					      cmd_scope(&cmds[i]) << SIM_SCOPE_SHIFT);
+	for (unsigned int i = 0; i < 256; i++) {
+		const struct sim_cmd *cmd = sim_cmd_row(c, admin, (uint8_t)i);
+
+		if (cmd)
+			effects[i] = sim_le32(NVME_CMD_EFFECTS_CSUPP | cmd->effects |
+					      cmd_scope(cmd) << SIM_SCOPE_SHIFT);
+	}
 }
 
 static uint16_t log_effects(struct sim_req *req, uint8_t *page)
 {
 	struct nvme_cmd_effects_log *log = (struct nvme_cmd_effects_log *)page;
 
-	put_effects(sim_admin_cmds, log->acs);
+	put_effects(req->ctrl, true, log->acs);
 	if (LOG_CSI(req) == NVME_CSI_NVM || NVME_CC_CSS(req->ctrl->cc) != NVME_CC_CSS_CSI)
-		put_effects(sim_nvm_cmds, log->iocs);
+		put_effects(req->ctrl, false, log->iocs);
 	return SIM_OK;
 }
 
@@ -111,6 +114,8 @@ static uint16_t log_features(struct sim_req *req, uint8_t *page)
 	for (unsigned int i = 0; i < sim_nr_feature_rows; i++) {
 		const struct sim_feature *row = &sim_feature_rows[i];
 
+		if (!sim_feature_there(req->ctrl, row))
+			continue;
 		log->fid_support[row->fid] =
 			sim_le32(NVME_FID_SUPPORTED_EFFECTS_FSUPP | row->effects |
 				 (uint32_t)row->scope << SIM_SCOPE_SHIFT);

@@ -82,6 +82,7 @@ uint16_t sim_fuses(void);
  * @get:     put the value of @f (the current ones, or the defaults) in req->result, or in
  *           @data. @ns: the namespace, for a namespace's feature; NULL gives the default.
  * @set:     check, then change. @ns: NULL means every attached namespace.
+ * @there:   whether a controller has the feature; NULL: every one
  */
 struct sim_feature {
 	uint8_t fid;
@@ -94,7 +95,13 @@ struct sim_feature {
 	uint16_t (*get)(struct sim_req *req, const struct sim_ns *ns, const struct sim_feat *f,
 			uint8_t *data);
 	uint16_t (*set)(struct sim_req *req, struct sim_ns *ns, const uint8_t *data);
+	bool (*there)(const struct sim_ctrl *c);
 };
+
+static inline bool sim_feature_there(const struct sim_ctrl *c, const struct sim_feature *row)
+{
+	return !row->there || row->there(c);
+}
 
 #define SIM_FEAT_DATA_MAX 512
 

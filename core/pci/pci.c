@@ -95,6 +95,11 @@ uint64_t sim_bar_size(struct sim_fn *fn, unsigned int bar)
 	return bar ? 0 : fn->bar0_size;
 }
 
+void *sim_bar_map(struct sim_fn *fn, unsigned int bar, uint64_t off, uint64_t *len)
+{
+	return NULL; /* registers, all of it */
+}
+
 /* whether the function answers at all: an address nobody claims reads as ones */
 static bool claimed(const struct sim_fn *fn, unsigned int bar, uint64_t off, unsigned int size)
 {
