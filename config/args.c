@@ -58,7 +58,8 @@ static const struct arg {
 	  "keep in DIR what survives a restart: namespaces that hosts create, formats,\n"
 	  "reservations, SMART counters" },
 	{ ARG_SOCKET, 0, 0, BOTH, "socket", "PATH", "control socket, for nvmesim-ctl" },
-	{ ARG_SYSFS, 0, MACHINE, BOTH, "sysfs", "DIR", "mirror /sys there; not supported yet" },
+	{ ARG_SYSFS, 0, MACHINE, NVMESIM, "sysfs", "DIR",
+	  "mount a tree like /sys on DIR, with the simulated functions and drives in it" },
 	{ ARG_NO_CUSE, 0, 0, NVMESIM, "no-cuse", NULL,
 	  "make no device nodes; serve nvmesim-run --attach only" },
 	{ ARG_FOREGROUND, 0, 0, NVMESIM, "foreground", NULL, "stay in the foreground" },
@@ -76,7 +77,7 @@ static const struct program {
 } programs[] = {
 	[NVMESIM] = {
 		"[-c FILE] [-drive WORDS]... [-device WORDS]... [--state DIR] [--socket PATH]\n"
-		"       [--no-cuse] [--foreground]",
+		"       [--sysfs DIR] [--no-cuse] [--foreground]",
 		"Simulates NVMe drives as device nodes that every process can use. Without a\n"
 		"configuration there is one controller with one namespace of 1 GiB in memory.",
 		"  nvmesim -c /etc/nvmesim.conf\n"
@@ -115,7 +116,7 @@ struct parse {
 	int argc, at;
 	const char **attach;
 	const char *file;	  /* -c */
-	const char *state, *sock; /* come before what the file says */
+	const char *state, *sock, *sysfs; /* come before what the file says */
 	const char *machine;	  /* an option --attach does not go with */
 	bool answered;
 };
@@ -228,7 +229,8 @@ static int take(struct parse *p, const struct arg *a, const char *spelled, const
 		p->sock = value;
 		return 0;
 	case ARG_SYSFS:
-		return complain(p, "%s %s: not supported yet", spelled, value);
+		p->sysfs = value;
+		return 0;
 	case ARG_NO_CUSE:
 		p->c->daemon.no_cuse = true;
 		return 0;
@@ -351,8 +353,11 @@ static int finish(struct parse *p)
 	if (p->sock && strlen(p->sock) > 107)
 		return complain(p, "--socket: must be 1 to 107 characters, not '%.120s'", p->sock);
 	if (set_string(p, &p->c->daemon.state_dir, p->state) ||
-	    set_string(p, &p->c->daemon.socket, p->sock))
+	    set_string(p, &p->c->daemon.socket, p->sock) ||
+	    set_string(p, &p->c->daemon.sysfs_dir, p->sysfs))
 		return -1;
+	if (p->program == RUN && p->c->daemon.sysfs_dir)
+		return complain(p, "sysfs: is for nvmesim; nvmesim-run shows the tree in /sys itself");
 	if (p->attach && *p->attach) {
 		if (p->machine)
 			return complain(p,

@@ -50,6 +50,9 @@ struct conf_ctrl {
 	char *serial, *model, *firmware_version;
 	char *subsys; /* id, or NULL */
 	char *drive;  /* id of the drive of the legacy namespace, or NULL */
+	char *bus;    /* PCI bus, or NULL: one of its own */
+	int32_t addr; /* PCI device and function, 7:0; -1: any */
+	bool multifunction;
 	uint32_t max_ioqpairs, num_queues;
 	uint16_t msix_qsize, mqes;
 	uint8_t mdts, vsl, aerl;

@@ -44,6 +44,7 @@ enum conf_type {
 	CONF_T_ASCII,  /* the same, printable ASCII: what goes into an Identify string */
 	CONF_T_CHOICE, /* one of @choices; the number is its place */
 	CONF_T_UUID,   /* RFC 4122 text, or auto */
+	CONF_T_ADDR,   /* PCI slot and function, "4" or "0x4.1", as devfn; -1: none */
 	CONF_T_NGUID,  /* 16 bytes of hexadecimal, dashes between bytes, or auto */
 };
 

@@ -213,6 +213,24 @@ static int value_choice(const struct conf_key *k, const char *text, struct conf_
 	return must(err, len, text, "%s", list);
 }
 
+/* QEMU's PCI address: slot, or slot.function, in hexadecimal; @num: devfn, -1 as 32 bits */
+static int parse_addr(const char *text, uint64_t *num)
+{
+	unsigned long slot, fn = 0;
+	char *end;
+
+	*num = UINT32_MAX;
+	if (!strcmp(text, "-1"))
+		return 0;
+	if (hexdigit(*text) < 0)
+		return -1;
+	slot = strtoul(text, &end, 16);
+	if (*end == '.' && hexdigit(end[1]) >= 0)
+		fn = strtoul(end + 1, &end, 16);
+	*num = slot << 3 | fn;
+	return *end || slot > 31 || fn > 7 ? -1 : 0;
+}
+
 int conf_value(const struct conf_key *k, const char *text, struct conf_value *v, char *err,
 	       size_t len)
 {
@@ -258,6 +276,10 @@ int conf_value(const struct conf_key *k, const char *text, struct conf_value *v,
 			uuid_generate(v->bytes);
 		else if (strlen(text) != 36 || uuid_parse(text, v->bytes))
 			return must(err, len, text, "a UUID or 'auto'");
+		return 0;
+	case CONF_T_ADDR:
+		if (parse_addr(text, &v->num))
+			return must(err, len, text, "SLOT or SLOT.FUNCTION, 0 to 1f and 0 to 7");
 		return 0;
 	case CONF_T_NGUID:
 		if (!strcmp(text, "auto"))

@@ -192,6 +192,10 @@ static int begin(struct daemon *d)
 	d->machine = dmn_machine_new(&d->conf, d->loop, err, sizeof(err));
 	if (!d->machine)
 		goto fail;
+	if (d->conf.daemon.sysfs_dir) {
+		snprintf(err, sizeof(err), "sysfs: not supported yet");
+		goto fail;
+	}
 	if (d->conf.daemon.socket)
 		snprintf(d->socket, sizeof(d->socket), "%s", d->conf.daemon.socket);
 	else

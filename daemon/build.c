@@ -14,22 +14,7 @@
 
 #include "machine.h"
 
-/*
- * One thread runs the loop, and the run door may have one more that polls rings: an I/O queue pair
- * for each, so that neither waits for the other. What a client sees of queues (Number of Queues, its
- * limits) is the controller's and does not depend on this.
- */
-#define MACH_IO_QUEUES 2
-
-struct build {
-	struct dmn_machine *m;
-	const struct conf *c;
-	char *err;
-	size_t len;
-};
-
-__attribute__((format(printf, 3, 4))) static int fail(struct build *b, const struct conf_where *at,
-						      const char *fmt, ...)
+int build_fail(struct build *b, const struct conf_where *at, const char *fmt, ...)
 {
 	va_list ap;
 	int n = 0;
@@ -49,23 +34,6 @@ static void clock_arm(void *opaque, uint64_t deadline_ns)
 	struct dmn_machine *m = opaque;
 
 	dmn_loop_arm(m->loop, deadline_ns);
-}
-
-static void driver_arm(void *opaque, uint64_t deadline_ns)
-{
-	struct mach_ctrl *mc = opaque;
-
-	dmn_loop_arm(mc->m->loop, deadline_ns);
-}
-
-/* the driver is in our thread and waits for the device, which may wait for a flush or a timer */
-static void driver_wait(void *opaque)
-{
-	struct mach_ctrl *mc = opaque;
-	struct dmn_machine *m = mc->m;
-
-	mach_stores_run(m);
-	sim_run_timers(mc->subsys->sim);
 }
 
 /* ---- subsystems and their journals ---- */
@@ -116,31 +84,56 @@ static unsigned int stem_files(const char *dir, const char *stem, bool remove)
 	return count;
 }
 
+void mach_subsys_free(struct mach_subsys *ms, bool undo)
+{
+	if (ms->sim)
+		sim_subsys_free(ms->sim);
+	if (ms->journal_open)
+		store_journal_close(&ms->journal);
+	if (undo && ms->stem && ms->stem_new)
+		stem_files(ms->m->state_dir, ms->stem, true);
+	free(ms->stem);
+	free(ms->id);
+	free(ms->serial);
+	free(ms);
+}
+
 /* @named: configured as a subsystem of its own, so for several controllers */
 static int add_subsys(struct build *b, const struct conf_where *at, const char *nqn_tail,
-		      const char *kind, const char *name, uint64_t capacity, bool named)
+		      const char *kind, const char *name, uint64_t capacity, bool named,
+		      struct mach_subsys **out)
 {
 	struct dmn_machine *m = b->m;
-	struct mach_subsys *ms = &m->subsys[m->nr_subsys++];
+	struct mach_subsys *ms = calloc(1, sizeof(*ms)), **end = &m->subsys;
 	struct sim_subsys_params p = { .capacity = capacity, .multi = named };
 	struct sim_msg msg = { "" };
-	char nqn[224];
 
-	if ((size_t)snprintf(nqn, sizeof(nqn), CONF_NQN_PREFIX "%s", nqn_tail) >= sizeof(nqn))
-		return fail(b, at, "the NQN is longer than 223 bytes");
+	if (!ms)
+		return build_fail(b, at, "out of memory");
+	while (*end)
+		end = &(*end)->next;
+	*end = *out = ms;
 	ms->m = m;
+	if ((size_t)snprintf(ms->nqn, sizeof(ms->nqn), CONF_NQN_PREFIX "%s", nqn_tail) >=
+	    sizeof(ms->nqn))
+		return build_fail(b, at, "the NQN is longer than 223 bytes");
+	if (named) {
+		ms->id = strdup(name);
+		if (!ms->id)
+			return build_fail(b, at, "out of memory");
+	}
 	if (m->state_dir) {
 		ms->stem = file_stem(kind, name);
 		if (!ms->stem)
-			return fail(b, at, "out of memory");
+			return build_fail(b, at, "out of memory");
 		ms->stem_new = !stem_files(m->state_dir, ms->stem, false);
 		if (store_journal_open(m->state_dir, ms->stem, &ms->journal, &msg))
-			return fail(b, at, "%s", msg.text);
+			return build_fail(b, at, "%s", msg.text);
 		ms->journal_open = true;
 	} else {
 		store_anon_areas(&ms->journal);
 	}
-	p.nqn = nqn;
+	p.nqn = ms->nqn;
 	store_clock(&p.clock);
 	p.clock.arm = clock_arm;
 	p.clock.opaque = m;
@@ -148,8 +141,14 @@ static int add_subsys(struct build *b, const struct conf_where *at, const char *
 	mach_backing(ms, &p.backing);
 	ms->sim = sim_subsys_new(&p, &msg);
 	if (!ms->sim)
-		return fail(b, at, "%s", msg.text);
+		return build_fail(b, at, "%s", msg.text);
 	return 0;
+}
+
+int build_subsys(struct build *b, const struct conf_subsys *cs, struct mach_subsys **out)
+{
+	return add_subsys(b, &cs->where, cs->nqn ? cs->nqn : cs->id, "subsystem", cs->id,
+			  cs->capacity, true, out);
 }
 
 /* ---- controllers ---- */
@@ -159,17 +158,13 @@ static void set_text(char *to, size_t len, const char *from)
 	snprintf(to, len, "%s", from ? from : "");
 }
 
-static int add_ctrl(struct build *b, const struct conf_ctrl *cc)
+int build_ctrl(struct build *b, unsigned int i)
 {
+	const struct conf_ctrl *cc = &b->c->ctrl[i];
 	struct dmn_machine *m = b->m;
-	struct mach_ctrl *mc = &m->ctrl[m->nr_ctrls];
-	struct host_params hp = {
-		.nr_io_queues = MACH_IO_QUEUES,
-		.namespaces = mach_namespaces,
-		.arm = driver_arm,
-		.wait = driver_wait,
-		.opaque = mc,
-	};
+	struct mach_subsys *ms;
+	int index = mach_free_index(m);
+	struct dmn_fn *f;
 	struct sim_ctrl_params p = {
 		.max_ioqpairs = cc->max_ioqpairs,
 		.msix_qsize = cc->msix_qsize,
@@ -186,38 +181,45 @@ static int add_ctrl(struct build *b, const struct conf_ctrl *cc)
 	};
 	struct sim_msg msg = { "" };
 
-	mc->m = m;
-	mc->index = m->nr_ctrls++;
 	if (cc->index >= 0) {
-		mc->subsys = &m->subsys[cc->index];
+		ms = b->subsys[cc->index];
 	} else {
 		char name[32];
 
-		snprintf(name, sizeof(name), "%u", mc->index);
-		mc->subsys = &m->subsys[m->nr_subsys];
+		snprintf(name, sizeof(name), "%d", index);
 		if (add_subsys(b, &cc->where, cc->serial, "controller", cc->id[0] ? cc->id : name,
-			       cc->capacity, false))
+			       cc->capacity, false, &ms))
 			return -1;
 	}
-	mc->dev = host_dev_alloc(&hp);
-	if (!mc->dev)
-		return fail(b, &cc->where, "out of memory");
-	host_dev_ports(mc->dev, &p.dma, &p.irq);
+	if (!ms->serial)
+		ms->serial = strdup(cc->serial);
+	f = mach_fn_new(m, ms);
+	if (!f || !ms->serial) {
+		mach_fn_free(f);
+		return build_fail(b, &cc->where, "out of memory");
+	}
+	f->index = index;
+	mach_fn_ports(f, &p);
 	set_text(p.serial, sizeof(p.serial), cc->serial);
 	set_text(p.model, sizeof(p.model), cc->model);
 	set_text(p.firmware_version, sizeof(p.firmware_version), cc->firmware_version);
-	mc->fn = sim_fn_add(mc->subsys->sim, &p, &msg);
-	if (!mc->fn)
-		return fail(b, &cc->where, "%s", msg.text);
+	f->fn = sim_fn_add(ms->sim, &p, &msg);
+	if (!f->fn) {
+		mach_fn_free(f);
+		return build_fail(b, &cc->where, "%s", msg.text);
+	}
+	b->fn[i] = f;
+	if (mach_place(f, cc, &msg))
+		return build_fail(b, &cc->where, "%s", msg.text);
 	return 0;
 }
 
 /* ---- namespaces ---- */
 
-static int add_ns(struct build *b, const struct conf_ns *cn)
+int build_ns(struct build *b, const struct conf_ns *cn)
 {
 	const struct conf_ctrl *cc = &b->c->ctrl[cn->ctrl_index];
-	struct mach_ctrl *mc = &b->m->ctrl[cn->ctrl_index];
+	struct dmn_fn *f = b->fn[cn->ctrl_index];
 	/* a controller's own subsystem has nobody to share with */
 	bool shared = cn->shared && cc->index >= 0;
 	struct sim_ns_params p = {
@@ -251,12 +253,12 @@ static int add_ns(struct build *b, const struct conf_ns *cn)
 	struct mach_store *s = mach_store_add(b->m, d, &msg);
 
 	if (!s)
-		return fail(b, &d->where, "%s", msg.text);
+		return build_fail(b, &d->where, "%s", msg.text);
 	memcpy(p.uuid, cn->uuid, sizeof(p.uuid));
 	memcpy(p.nguid, cn->nguid, sizeof(p.nguid));
 	p.store = s->st;
-	if (sim_ns_add(mc->subsys->sim, shared ? NULL : mc->fn, &p, &msg) < 0)
-		return fail(b, &cn->where, "%s", msg.text);
+	if (sim_ns_add(f->subsys->sim, shared ? NULL : f->fn, &p, &msg) < 0)
+		return build_fail(b, &cn->where, "%s", msg.text);
 	return 0;
 }
 
@@ -275,7 +277,7 @@ static int set_owner(struct build *b)
 		struct group *gr = getgrnam(d->group);
 
 		if (!gr)
-			return fail(b, NULL, "group: there is no group '%s'", d->group);
+			return build_fail(b, NULL, "group: there is no group '%s'", d->group);
 		m->gid = gr->gr_gid;
 	}
 	return 0;
@@ -286,16 +288,44 @@ static int alloc_parts(struct build *b)
 	const struct conf *c = b->c;
 	struct dmn_machine *m = b->m;
 
-	/* a controller may bring a subsystem of its own */
-	m->subsys = calloc(c->nr_subsys + c->nr_ctrls + 1, sizeof(*m->subsys));
-	m->ctrl = calloc(c->nr_ctrls + 1, sizeof(*m->ctrl));
-	if (!m->subsys || !m->ctrl)
-		return fail(b, NULL, "out of memory");
+	b->subsys = calloc(c->nr_subsys + 1, sizeof(b->subsys[0]));
+	b->fn = calloc(c->nr_ctrls + 1, sizeof(b->fn[0]));
+	if (!b->subsys || !b->fn)
+		return build_fail(b, NULL, "out of memory");
 	if (c->daemon.state_dir) {
 		m->state_dir = strdup(c->daemon.state_dir);
 		if (!m->state_dir)
-			return fail(b, NULL, "out of memory");
+			return build_fail(b, NULL, "out of memory");
 		m->state_dir_new = access(m->state_dir, F_OK) && errno == ENOENT;
+	}
+	return 0;
+}
+
+static int build_all(struct build *b)
+{
+	const struct conf *c = b->c;
+	struct dmn_machine *m = b->m;
+	struct sim_msg msg = { "" };
+
+	if (alloc_parts(b) || set_owner(b))
+		return -1;
+	for (unsigned int i = 0; i < c->nr_subsys; i++)
+		if (build_subsys(b, &c->subsys[i], &b->subsys[i]))
+			return -1;
+	for (unsigned int i = 0; i < c->nr_ctrls; i++)
+		if (build_ctrl(b, i))
+			return -1;
+	/* a shared namespace is attached to every controller, so these are all there by now */
+	for (unsigned int i = 0; i < c->nr_ns; i++)
+		if (build_ns(b, &c->ns[i]))
+			return -1;
+	for (struct mach_subsys *ms = m->subsys; ms; ms = ms->next)
+		if (sim_subsys_restore(ms->sim, &msg))
+			return build_fail(b, NULL, "%s", msg.text);
+	for (unsigned int i = 0; i < c->nr_ctrls; i++) {
+		b->fn[i]->present = true;
+		if (dmn_fn_bind(b->fn[i], &msg))
+			return build_fail(b, &c->ctrl[i].where, "%s", msg.text);
 	}
 	return 0;
 }
@@ -303,39 +333,11 @@ static int alloc_parts(struct build *b)
 int mach_build(struct dmn_machine *m, const struct conf *c, char *err, size_t len)
 {
 	struct build b = { .m = m, .c = c, .err = err, .len = len };
+	int ret = build_all(&b);
 
-	if (alloc_parts(&b) || set_owner(&b))
-		return -1;
-	for (unsigned int i = 0; i < c->nr_subsys; i++) {
-		const struct conf_subsys *cs = &c->subsys[i];
-
-		if (add_subsys(&b, &cs->where, cs->nqn ? cs->nqn : cs->id, "subsystem", cs->id,
-			       cs->capacity, true))
-			return -1;
-	}
-	for (unsigned int i = 0; i < c->nr_ctrls; i++)
-		if (add_ctrl(&b, &c->ctrl[i]))
-			return -1;
-	/* a shared namespace is attached to every controller, so these are all there by now */
-	for (unsigned int i = 0; i < c->nr_ns; i++)
-		if (add_ns(&b, &c->ns[i]))
-			return -1;
-	for (unsigned int i = 0; i < m->nr_subsys; i++) {
-		struct sim_msg msg = { "" };
-
-		if (sim_subsys_restore(m->subsys[i].sim, &msg))
-			return fail(&b, NULL, "%s", msg.text);
-	}
-	for (unsigned int i = 0; i < m->nr_ctrls; i++) {
-		struct sim_msg msg = { "" };
-
-		if (mach_add_ctrl_node(&m->ctrl[i]))
-			return fail(&b, &c->ctrl[i].where, "out of memory");
-		if (host_dev_probe(m->ctrl[i].dev, m->ctrl[i].fn, &msg))
-			return fail(&b, &c->ctrl[i].where, "%s", msg.text);
-		m->ctrl[i].bound = true;
-	}
-	return 0;
+	free(b.subsys);
+	free(b.fn);
+	return ret;
 }
 
 /*
@@ -344,29 +346,37 @@ int mach_build(struct dmn_machine *m, const struct conf *c, char *err, size_t le
  */
 void mach_dismantle(struct dmn_machine *m, bool undo)
 {
+	struct dmn_fn *f;
+
 	mach_drop_nodes(m);
-	for (unsigned int i = 0; i < m->nr_ctrls; i++)
-		if (m->ctrl[i].bound)
-			host_dev_shutdown(m->ctrl[i].dev);
-	for (unsigned int i = 0; i < m->nr_ctrls; i++)
-		if (m->ctrl[i].dev)
-			host_dev_free(m->ctrl[i].dev);
+	for (f = m->fns; f; f = f->next)
+		if (f->bound)
+			host_dev_shutdown(f->dev);
+	for (f = m->fns; f; f = f->next)
+		f->bound = false;
 	mach_drop_nodes(m); /* a driver may have found namespaces to the end */
 	mach_stores_free(m, undo);
-	for (unsigned int i = 0; i < m->nr_subsys; i++) {
-		struct mach_subsys *ms = &m->subsys[i];
+	while (m->subsys) {
+		struct mach_subsys *ms = m->subsys;
 
-		if (ms->sim)
-			sim_subsys_free(ms->sim);
-		if (ms->journal_open)
-			store_journal_close(&ms->journal);
-		if (undo && ms->stem && ms->stem_new)
-			stem_files(m->state_dir, ms->stem, true);
-		free(ms->stem);
+		m->subsys = ms->next;
+		mach_subsys_free(ms, undo);
+	}
+	while ((f = m->fns)) {
+		m->fns = f->next;
+		mach_fn_free(f);
+	}
+	while ((f = m->gone)) {
+		m->gone = f->next;
+		mach_fn_free(f);
+	}
+	while (m->buses) {
+		struct mach_bus *bus = m->buses;
+
+		m->buses = bus->next;
+		free(bus);
 	}
 	if (undo && m->state_dir_new)
 		rmdir(m->state_dir);
 	free(m->state_dir);
-	free(m->ctrl);
-	free(m->subsys);
 }

@@ -41,6 +41,33 @@ void dmn_loop_quit(struct dmn_loop *l, int code);
 /* ---- machine ------------------------------------------------------------------------------ */
 
 struct dmn_machine;
+struct mach_subsys;
+
+/**
+ * struct dmn_fn - a PCI function with a controller, and what the simulated host makes of it
+ * @name:  its address, as in 0000:01:00.0; @addr: the same as a number, bus 15:8, devfn 7:0
+ * @index: the N in nvmesimN; stays while the function is there. -1: a VF that was never bound
+ * @pf, @vf: of a virtual function: what it is of, and its number (1 and up)
+ * @present: software has found it on its bus
+ * @bound: the driver has it
+ * @override: driver_override, NULL: none
+ * @autoprobe: of a PF: its VFs are offered to the driver as they come
+ * @multi: there may be functions beside it (function 0's multifunction=on)
+ */
+struct dmn_fn {
+	struct dmn_machine *m;
+	struct mach_subsys *subsys;
+	struct host_dev *dev;
+	struct sim_fn *fn;
+	char name[16];
+	uint16_t addr;
+	int index;
+	struct dmn_fn *pf;
+	unsigned int vf;
+	bool present, bound, autoprobe, multi;
+	char *override;
+	struct dmn_fn *next;
+};
 
 /**
  * struct dmn_node - a device node
@@ -50,6 +77,7 @@ struct dmn_machine;
 struct dmn_node {
 	char name[32];
 	struct host_node_ref ref;
+	struct dmn_fn *fn;
 	mode_t mode; /* permission bits */
 	uid_t uid;
 	gid_t gid;
@@ -86,6 +114,49 @@ void dmn_machine_unwatch(struct dmn_machine *m, struct dmn_watch *w);
 struct dmn_node *dmn_machine_nodes(struct dmn_machine *m); /* list */
 struct dmn_node *dmn_machine_find(struct dmn_machine *m, const char *name);
 struct dmn_loop *dmn_machine_loop(struct dmn_machine *m);
+
+/** dmn_fns() - every function there is, by address, VFs that are not enabled included */
+struct dmn_fn *dmn_fns(struct dmn_machine *m);
+/** dmn_fn_find() - the function on its bus at @name (0000:01:00.0). Return: it, or NULL. */
+struct dmn_fn *dmn_fn_find(struct dmn_machine *m, const char *name);
+/** dmn_generation() - a number that changes when a function, a binding or a node does */
+uint64_t dmn_generation(struct dmn_machine *m);
+/** dmn_subsys_number() - N in nvme-subsysN: the lowest index of its controllers; -1: none has one */
+int dmn_subsys_number(struct dmn_machine *m, const struct mach_subsys *ms);
+const char *dmn_subsys_nqn(const struct mach_subsys *ms);
+
+/* ---- what Linux's PCI core does on request; all return 0 or its -errno ---- */
+
+/** dmn_fn_bind() - give @f to the driver: -EBUSY it has it; -ENODEV: it is not there, or not for it
+ * @why: receives the driver's sentence when it fails; may be NULL */
+int dmn_fn_bind(struct dmn_fn *f, struct sim_msg *why);
+/** dmn_fn_unbind() - take it away: its nodes vanish. -ENODEV: the driver does not have it */
+int dmn_fn_unbind(struct dmn_fn *f);
+/** dmn_fn_reset() - function level reset */
+int dmn_fn_reset(struct dmn_fn *f);
+/** dmn_fn_set_vfs() - enable @n VFs, or none: -ERANGE: more than it has; -EBUSY: others are enabled;
+ * -ENOENT: it has no driver, or no SR-IOV */
+int dmn_fn_set_vfs(struct dmn_fn *f, unsigned int n);
+/** dmn_fn_override() - only the driver of that name may have @f; "": any may */
+int dmn_fn_override(struct dmn_fn *f, const char *driver);
+/** dmn_fn_take_off() - forget a function, until dmn_rescan() finds it again */
+int dmn_fn_take_off(struct dmn_fn *f);
+/** dmn_rescan() - find what is on the buses, and offer it to the driver */
+void dmn_rescan(struct dmn_machine *m);
+/** dmn_autoprobe() - whether functions that come are offered to the driver */
+bool *dmn_autoprobe(struct dmn_machine *m);
+/** dmn_fn_cap() - offset of a capability (@ext: an extended one); 0: it has none */
+uint32_t dmn_fn_cap(struct dmn_fn *f, bool ext, uint16_t id);
+
+/**
+ * dmn_hot_add() - plug in what @words say, as on a command line: "nvme,serial=X",
+ * "nvme-ns,drive=d", "if=none,id=d,size=64M"
+ * Return: the controller's function, or NULL with a sentence in @err: nothing has changed.
+ */
+struct dmn_fn *dmn_hot_add(struct dmn_machine *m, const char *const *words, unsigned int n,
+			   char *err, size_t len);
+/** dmn_hot_remove() - pull it out; @surprise: without telling its driver before. -EINVAL: a VF */
+int dmn_hot_remove(struct dmn_fn *f, bool surprise);
 
 /** dmn_same_subsys() - are two nodes of one NVM subsystem? */
 bool dmn_same_subsys(struct dmn_machine *m, const struct dmn_node *a, const struct dmn_node *b);

@@ -21,18 +21,21 @@ static const struct {
 	[true] = { "nvme%u", "ng%un%u" },
 };
 
-static int node_add(struct mach_ctrl *mc, uint32_t nsid)
+static int node_add(struct dmn_fn *f, uint32_t nsid)
 {
-	struct dmn_machine *m = mc->m;
+	struct dmn_machine *m = f->m;
 	struct dmn_node **at, *n = calloc(1, sizeof(*n));
 
 	if (!n)
 		return -ENOMEM;
 	if (nsid)
-		snprintf(n->name, sizeof(n->name), node_names[m->linux_names].ns, mc->index, nsid);
+		snprintf(n->name, sizeof(n->name), node_names[m->linux_names].ns,
+			 (unsigned int)f->index, nsid);
 	else
-		snprintf(n->name, sizeof(n->name), node_names[m->linux_names].ctrl, mc->index);
-	n->ref = (struct host_node_ref){ .dev = mc->dev, .nsid = nsid };
+		snprintf(n->name, sizeof(n->name), node_names[m->linux_names].ctrl,
+			 (unsigned int)f->index);
+	n->ref = (struct host_node_ref){ .dev = f->dev, .nsid = nsid };
+	n->fn = f;
 	n->mode = m->mode;
 	n->uid = m->uid;
 	n->gid = m->gid;
@@ -40,13 +43,12 @@ static int node_add(struct mach_ctrl *mc, uint32_t nsid)
 
 	/* the list is in the order of controllers, and of NSIDs within one */
 	at = &m->nodes;
-	for (unsigned int i = 0; i < mc->index; i++)
-		while (*at && (*at)->ref.dev == m->ctrl[i].dev)
-			at = &(*at)->next;
-	while (*at && (*at)->ref.dev == mc->dev && (*at)->ref.nsid < nsid)
+	while (*at && ((*at)->fn->index < f->index ||
+		       ((*at)->fn == f && (*at)->ref.nsid < nsid)))
 		at = &(*at)->next;
 	n->next = *at;
 	*at = n;
+	m->generation++;
 
 	for (struct dmn_watch *w = m->watches; w; w = w->next)
 		w->added(w, n);
@@ -58,14 +60,15 @@ static void node_remove(struct dmn_machine *m, struct dmn_node **at)
 	struct dmn_node *n = *at;
 
 	*at = n->next;
+	m->generation++;
 	for (struct dmn_watch *w = m->watches; w; w = w->next)
 		w->removed(w, n);
 	free(n);
 }
 
-int mach_add_ctrl_node(struct mach_ctrl *mc)
+int mach_add_ctrl_node(struct dmn_fn *f)
 {
-	return node_add(mc, 0);
+	return node_add(f, 0);
 }
 
 static bool nsid_in(uint32_t nsid, const uint32_t *nsids, unsigned int n)
@@ -78,8 +81,8 @@ static bool nsid_in(uint32_t nsid, const uint32_t *nsids, unsigned int n)
 
 void mach_namespaces(void *opaque, struct host_dev *dev, const uint32_t *nsids, unsigned int n)
 {
-	struct mach_ctrl *mc = opaque;
-	struct dmn_machine *m = mc->m;
+	struct dmn_fn *f = opaque;
+	struct dmn_machine *m = f->m;
 	struct dmn_node **at = &m->nodes;
 
 	while (*at) {
@@ -95,9 +98,9 @@ void mach_namespaces(void *opaque, struct host_dev *dev, const uint32_t *nsids, 
 
 		while (node && (node->ref.dev != dev || node->ref.nsid != nsids[i]))
 			node = node->next;
-		if (!node && node_add(mc, nsids[i]))
-			syslog(LOG_ERR, "controller %u: no memory for the node of namespace %u",
-			       mc->index, nsids[i]);
+		if (!node && node_add(f, nsids[i]))
+			syslog(LOG_ERR, "controller %d: no memory for the node of namespace %u",
+			       f->index, nsids[i]);
 	}
 }
 
@@ -105,6 +108,18 @@ void mach_drop_nodes(struct dmn_machine *m)
 {
 	while (m->nodes)
 		node_remove(m, &m->nodes);
+}
+
+void mach_drop_fn_nodes(struct dmn_fn *f)
+{
+	struct dmn_node **at = &f->m->nodes;
+
+	while (*at) {
+		if ((*at)->fn == f)
+			node_remove(f->m, at);
+		else
+			at = &(*at)->next;
+	}
 }
 
 void dmn_machine_watch(struct dmn_machine *m, struct dmn_watch *w)
@@ -143,30 +158,41 @@ struct dmn_loop *dmn_machine_loop(struct dmn_machine *m)
 	return m->loop;
 }
 
+uint64_t dmn_generation(struct dmn_machine *m)
+{
+	return m->generation;
+}
+
 /* ---- subsystems ---- */
 
-static struct mach_ctrl *ctrl_of(struct dmn_machine *m, const struct dmn_node *n)
+int dmn_subsys_number(struct dmn_machine *m, const struct mach_subsys *ms)
 {
-	unsigned int i = 0;
+	int low = -1;
 
-	while (m->ctrl[i].dev != n->ref.dev)
-		i++; /* a node is always some controller's */
-	return &m->ctrl[i];
+	for (struct dmn_fn *f = m->fns; f; f = f->next)
+		if (f->subsys == ms && f->index >= 0 && (low < 0 || f->index < low))
+			low = f->index;
+	return low;
+}
+
+const char *dmn_subsys_nqn(const struct mach_subsys *ms)
+{
+	return ms->nqn;
 }
 
 bool dmn_same_subsys(struct dmn_machine *m, const struct dmn_node *a, const struct dmn_node *b)
 {
-	return ctrl_of(m, a)->subsys == ctrl_of(m, b)->subsys;
+	return a->fn->subsys == b->fn->subsys;
 }
 
 int dmn_ana_get(struct dmn_machine *m, const struct dmn_node *n)
 {
-	return sim_ana_get(ctrl_of(m, n)->fn, n->ref.nsid);
+	return sim_ana_get(n->fn->fn, n->ref.nsid);
 }
 
 int dmn_ana_set(struct dmn_machine *m, const struct dmn_node *n, enum sim_ana_state state)
 {
-	return sim_ana_set(ctrl_of(m, n)->fn, n->ref.nsid, state);
+	return sim_ana_set(n->fn->fn, n->ref.nsid, state);
 }
 
 /* ---- time ---- */
@@ -176,12 +202,13 @@ void mach_tick(void *machine)
 	struct dmn_machine *m = machine;
 
 	mach_stores_reap(m);
-	for (unsigned int i = 0; i < m->nr_subsys; i++)
-		if (m->subsys[i].sim)
-			dmn_loop_arm(m->loop, sim_run_timers(m->subsys[i].sim));
-	for (unsigned int i = 0; i < m->nr_ctrls; i++)
-		if (m->ctrl[i].bound)
-			host_run(m->ctrl[i].dev);
+	for (struct mach_subsys *ms = m->subsys; ms; ms = ms->next)
+		if (ms->sim)
+			dmn_loop_arm(m->loop, sim_run_timers(ms->sim));
+	for (struct dmn_fn *f = m->fns; f; f = f->next)
+		if (f->bound)
+			host_run(f->dev);
+	mach_sync(m);
 }
 
 /* ---- life ---- */
@@ -196,6 +223,7 @@ struct dmn_machine *dmn_machine_new(const struct conf *c, struct dmn_loop *l, ch
 	}
 	m->loop = l;
 	m->next_ino = 1;
+	m->autoprobe = true;
 	dmn_loop_timer(l, mach_tick, m);
 	if (!mach_build(m, c, err, len))
 		return m;

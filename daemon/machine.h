@@ -16,16 +16,17 @@ struct mach_subsys {
 	char *stem;
 	bool journal_open;
 	bool stem_new; /* there were no such files before */
+	char *id;      /* as configured; NULL: a controller's own */
+	char *serial;  /* of its controllers */
+	char nqn[224];
+	struct mach_subsys *next;
 };
 
-/** struct mach_ctrl - a function and its driver; @index: the N in nvmesimN; @bound: probed */
-struct mach_ctrl {
-	struct dmn_machine *m;
-	struct mach_subsys *subsys;
-	struct host_dev *dev;
-	struct sim_fn *fn;
-	unsigned int index;
-	bool bound;
+/** struct mach_bus - a bus by name ("": a controller's own) */
+struct mach_bus {
+	char name[64];
+	uint8_t number;
+	struct mach_bus *next;
 };
 
 /**
@@ -44,10 +45,14 @@ struct mach_store {
 
 struct dmn_machine {
 	struct dmn_loop *loop;
-	struct mach_subsys *subsys;
-	unsigned int nr_subsys;
-	struct mach_ctrl *ctrl;
-	unsigned int nr_ctrls;
+	struct mach_subsys *subsys; /* in the order of making */
+	struct dmn_fn *fns;	    /* by address */
+	struct dmn_fn *gone;	    /* removed: what a door's thread may still hold lives to the end */
+	struct mach_bus *buses;
+	uint64_t next_bar, next_bar32; /* addresses of the next BARs */
+	bool autoprobe;
+	_Atomic bool changed; /* VFs came or went: mach_sync() */
+	uint64_t generation;
 	struct mach_store *stores;
 	bool dropped; /* some of them are */
 	char *state_dir;
@@ -63,8 +68,32 @@ struct dmn_machine {
 	struct dmn_watch *watches;
 };
 
+/**
+ * struct build - a machine, or a part of one, while it is built
+ * @subsys: by the configuration's index
+ * @fn:     likewise
+ */
+struct build {
+	struct dmn_machine *m;
+	const struct conf *c;
+	struct mach_subsys **subsys;
+	struct dmn_fn **fn;
+	char *err;
+	size_t len;
+};
+
 /** mach_build() - everything the configuration asks for. Return: 0, or -1 with a line in @err. */
 int mach_build(struct dmn_machine *m, const struct conf *c, char *err, size_t len);
+/** build_fail() - "WHERE: sentence". Return: -1 */
+__attribute__((format(printf, 3, 4))) int build_fail(struct build *b, const struct conf_where *at,
+						     const char *fmt, ...);
+int build_subsys(struct build *b, const struct conf_subsys *cs, struct mach_subsys **out);
+/** build_ctrl() - controller @i of the configuration, with its function on a bus */
+int build_ctrl(struct build *b, unsigned int i);
+int build_ns(struct build *b, const struct conf_ns *cn);
+
+/** mach_subsys_free() - nobody uses it any more; @undo: remove the files it made */
+void mach_subsys_free(struct mach_subsys *ms, bool undo);
 
 /** mach_dismantle() - take down what mach_build() built; @undo: remove the files it made, too */
 void mach_dismantle(struct dmn_machine *m, bool undo);
@@ -85,16 +114,44 @@ void mach_backing(struct mach_subsys *ms, struct sim_backing_port *port);
 
 /* ---- machine.c ---- */
 
-/** mach_namespaces() - host_params.namespaces: nodes follow; @opaque is the struct mach_ctrl */
+/** mach_namespaces() - host_params.namespaces: nodes follow; @opaque is the struct dmn_fn */
 void mach_namespaces(void *opaque, struct host_dev *dev, const uint32_t *nsids, unsigned int n);
 
 /** mach_add_ctrl_node() - the controller's own node */
-int mach_add_ctrl_node(struct mach_ctrl *mc);
+int mach_add_ctrl_node(struct dmn_fn *f);
+
+/** mach_drop_fn_nodes() - every node of @f disappears */
+void mach_drop_fn_nodes(struct dmn_fn *f);
 
 /** mach_drop_nodes() - every node disappears */
 void mach_drop_nodes(struct dmn_machine *m);
 
 /** mach_tick() - let devices and drivers do what is due */
 void mach_tick(void *machine);
+
+/* ---- fn.c ---- */
+
+/** mach_fn_new() - a function's host side, in the list once it has an address. Return: or NULL */
+struct dmn_fn *mach_fn_new(struct dmn_machine *m, struct mach_subsys *ms);
+/** mach_fn_free() - @f is in no list, and nobody can call its driver any more */
+void mach_fn_free(struct dmn_fn *f);
+/** mach_fn_ports() - what its device is built with, and that of its VFs */
+void mach_fn_ports(struct dmn_fn *f, struct sim_ctrl_params *p);
+/** mach_fn_drop() - it and its VFs leave the machine; their host side lives on until the end */
+void mach_fn_drop(struct dmn_fn *f);
+/** mach_sync() - VFs that came are shown (and offered to the driver), those that went vanish */
+void mach_sync(struct dmn_machine *m);
+/** mach_free_index() - the lowest N of nvmesimN that no function has */
+int mach_free_index(struct dmn_machine *m);
+
+/* ---- bus.c ---- */
+
+/**
+ * mach_place() - a function and its VFs get their addresses, and their BARs
+ * Return: 0, or -1 with the sentence in @msg.
+ */
+int mach_place(struct dmn_fn *f, const struct conf_ctrl *cc, struct sim_msg *msg);
+/** mach_bars() - addresses for the BARs that have none, as firmware gives them */
+void mach_bars(struct dmn_fn *f);
 
 #endif /* NVMESIM_DAEMON_MACHINE_H */

@@ -142,7 +142,10 @@ static void test_bad(void **state)
 		  { "-c", "/dev/null", "-c", "x" },
 		  "nvmesim: -c x: a second file; allowed: "
 		  "one\n" },
-		{ false, { "--sysfs", "/x" }, "nvmesim: --sysfs /x: not supported yet\n" },
+		{ false, { "--sysfs" }, "nvmesim: --sysfs: needs a value: --sysfs DIR\n" },
+		{ false, { "-device", "nvme,serial=a,addr=20" },
+		  "nvmesim: -device nvme,serial=a,addr=20 (argument 2): addr: must be SLOT or "
+		  "SLOT.FUNCTION, 0 to 1f and 0 to 7, not '20'\n" },
 		{ false,
 		  { "--foreground", "-device", "nvme,serial=a,mdts=77" },
 		  "nvmesim: -device nvme,serial=a,mdts=77 (argument 3): mdts: must be between 1 "

@@ -115,7 +115,8 @@ static void test_bad(void **state)
 					     "0777, not '0888'" },
 		{ "[daemon]\nnode_names = bsd\n", "t.conf:2: node_names: must be 'nvmesim' or "
 						  "'linux', not 'bsd'" },
-		{ "[daemon]\nsysfs = /x\n", "t.conf:2: sysfs: not supported yet" },
+		{ CTRL "addr = 3.8\n", "t.conf:3: addr: must be SLOT or SLOT.FUNCTION, 0 to 1f and "
+				       "0 to 7, not '3.8'" },
 		{ "[daemon]\ngroup = no-such-group-at-all\n",
 		  "[daemon]: group: no such group: 'no-such-group-at-all'" },
 		{ CTRL "[namespace a]\ncontroller = c\nbus = c\n",

@@ -152,8 +152,8 @@ static void test_bad(void **state)
 		{ "-device nvme,cmb_size_mb=64", "-device nvme,cmb_size_mb=64: cmb_size_mb: not "
 						 "supported yet; allowed: 0" },
 		{ "-device nvme,pmrdev=m", "-device nvme,pmrdev=m: pmrdev: not supported yet" },
-		{ "-device nvme,addr=04.0", "-device nvme,addr=04.0: addr: not supported yet; "
-					    "allowed: -1" },
+		{ "-device nvme,addr=04.8", "-device nvme,addr=04.8: addr: must be SLOT or "
+					    "SLOT.FUNCTION, 0 to 1f and 0 to 7, not '04.8'" },
 		{ "-device nvme,sriov_max_vfs=1,",
 		  "-device nvme,sriov_max_vfs=1,: sriov_max_vfs: not "
 		  "supported yet; allowed: 0" },
