@@ -49,6 +49,8 @@ uint64_t sim_crc_sliced(const struct sim_crc *c, uint64_t reg, const uint8_t *bu
 
 const struct sim_crc_way sim_crc_ways[] = {
 #if defined(__x86_64__)
+	{ "gfni-512", sim_crc_can_affine, sim_crc_affine },
+	{ "vpclmulqdq-512", sim_crc_can_fold64, sim_crc_folded64 },
 	{ "vpclmulqdq", sim_crc_can_fold32, sim_crc_folded32 },
 	{ "pclmulqdq", sim_crc_can_fold16, sim_crc_folded16 },
 #endif
@@ -57,18 +59,18 @@ const struct sim_crc_way sim_crc_ways[] = {
 const unsigned int sim_nr_crc_ways = sizeof(sim_crc_ways) / sizeof(sim_crc_ways[0]);
 
 /* asking costs a load and a test, and needs no variable that somebody would have to set first */
-static const struct sim_crc_way *best(void)
+static const struct sim_crc_way *best(const struct sim_crc *c)
 {
 	const struct sim_crc_way *way = sim_crc_ways;
 
-	while (way->can && !way->can())
+	while (way->can && !way->can(c))
 		way++;
 	return way;
 }
 
 static uint64_t crc(const struct sim_crc *c, uint64_t reg, const void *buf, size_t len)
 {
-	return best()->run(c, reg, buf, len);
+	return best(c)->run(c, reg, buf, len);
 }
 
 uint16_t sim_crc16_t10dif(uint16_t reg, const void *buf, size_t len)
@@ -88,6 +90,11 @@ uint64_t sim_crc64_nvme(uint64_t reg, const void *buf, size_t len)
 
 const char *sim_guard_name(uint8_t pif)
 {
-	(void)pif; /* one kernel makes all three */
-	return best()->name;
+	static const struct sim_crc *const crcs[] = {
+		[SIM_PIF_16] = &sim_crc_t10dif,
+		[SIM_PIF_32] = &sim_crc_castagnoli,
+		[SIM_PIF_64] = &sim_crc_nvme,
+	};
+
+	return best(crcs[pif])->name;
 }

@@ -14,7 +14,14 @@
 #include <stdint.h>
 
 /* what struct sim_crc.fold moves over: bytes */
-enum { SIM_FOLD_128, SIM_FOLD_64, SIM_FOLD_16, SIM_NR_FOLDS };
+enum { SIM_FOLD_256, SIM_FOLD_128, SIM_FOLD_64, SIM_FOLD_48, SIM_FOLD_32, SIM_FOLD_16, SIM_NR_FOLDS };
+
+/* likewise sim_crc.affine */
+enum { SIM_AFFINE_512, SIM_AFFINE_256, SIM_AFFINE_128, SIM_AFFINE_64, SIM_NR_MOVES };
+
+/* matrices of sim_crc.affine: from which byte of a word to which */
+enum { SIM_AFFINE_HIGH_HIGH, SIM_AFFINE_LOW_LOW, SIM_AFFINE_LOW_HIGH, SIM_AFFINE_HIGH_LOW,
+       SIM_NR_AFFINE };
 
 /**
  * struct sim_crc - a CRC
@@ -27,6 +34,8 @@ enum { SIM_FOLD_128, SIM_FOLD_64, SIM_FOLD_16, SIM_NR_FOLDS };
  * @reduce:    what is left is divided with: the polynomial P' being this one times x^(64 - width),
  *             {x^128 modulo P', x^128 divided by P', P'}, the two latter without their x^64.
  *             Reflected: bit 63 being x^0, the first again one power less.
+ * @affine:    16 bits only: multiplication by x^n modulo the polynomial as matrices of 8 by 8 bits, row
+ *             by row, bit 0's in the highest byte (GF2P8AFFINEQB)
  */
 struct sim_crc {
 	uint8_t width;
@@ -34,6 +43,7 @@ struct sim_crc {
 	uint64_t slice[8][256];
 	uint64_t reduce[3];
 	uint64_t fold[SIM_NR_FOLDS][2];
+	uint64_t affine[SIM_NR_MOVES][SIM_NR_AFFINE];
 };
 
 extern const struct sim_crc sim_crc_t10dif, sim_crc_castagnoli, sim_crc_nvme; /* guard_tables.c */
@@ -42,17 +52,23 @@ extern const struct sim_crc sim_crc_t10dif, sim_crc_castagnoli, sim_crc_nvme; /*
 uint64_t sim_crc_sliced(const struct sim_crc *c, uint64_t reg, const uint8_t *buf, size_t len);
 
 #if defined(__x86_64__)
-/* the same on processors that can (guard_x86.c): 16 bytes with PCLMULQDQ, 32 with VPCLMULQDQ */
-bool sim_crc_can_fold16(void);
-bool sim_crc_can_fold32(void);
+/* the same on processors that can: 16 bytes at a time with PCLMULQDQ, 32 with VPCLMULQDQ, 64 with
+ * AVX-512, too; 64 with GFNI, for 16 bits only */
+bool sim_crc_can_fold16(const struct sim_crc *c);
+bool sim_crc_can_fold32(const struct sim_crc *c);
+bool sim_crc_can_fold64(const struct sim_crc *c);
+bool sim_crc_can_affine(const struct sim_crc *c);
 uint64_t sim_crc_folded16(const struct sim_crc *c, uint64_t reg, const uint8_t *buf, size_t len);
 uint64_t sim_crc_folded32(const struct sim_crc *c, uint64_t reg, const uint8_t *buf, size_t len);
+uint64_t sim_crc_folded64(const struct sim_crc *c, uint64_t reg, const uint8_t *buf, size_t len);
+uint64_t sim_crc_affine(const struct sim_crc *c, uint64_t reg, const uint8_t *buf, size_t len);
 #endif
 
-/** struct sim_crc_way - a way of making CRCs, and whether this processor can; NULL: every one */
+/** struct sim_crc_way - a way of making CRCs, and whether this processor can make @c so; NULL:
+ * every one can make all */
 struct sim_crc_way {
 	const char *name;
-	bool (*can)(void);
+	bool (*can)(const struct sim_crc *c);
 	uint64_t (*run)(const struct sim_crc *c, uint64_t reg, const uint8_t *buf, size_t len);
 };
 

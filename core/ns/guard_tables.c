@@ -41,9 +41,22 @@ const struct sim_crc sim_crc_t10dif = {
 	},
 	.reduce = { 0x2d56000000000000, 0xf65a57f81d33a48a, 0x8bb7000000000000 },
 	.fold = {
+		[SIM_FOLD_256] = { 0x0000000000009f16ull, 0x00000000000022c6ull },
 		[SIM_FOLD_128] = { 0x0000000000002295ull, 0x0000000000006123ull },
 		[SIM_FOLD_64] = { 0x000000000000dd31ull, 0x0000000000001069ull },
+		[SIM_FOLD_48] = { 0x0000000000004a84ull, 0x00000000000084daull },
+		[SIM_FOLD_32] = { 0x0000000000007accull, 0x000000000000857dull },
 		[SIM_FOLD_16] = { 0x0000000000001faaull, 0x000000000000a010ull },
+	},
+	.affine = {
+		[SIM_AFFINE_512] = { 0x3e0a155cb973e6bbull, 0x96bbe1c310b76e4aull,
+				   0x029225ddbb77ee4bull, 0x769b418371942924ull },
+		[SIM_AFFINE_256] = { 0x2b1d3a3e7dfbf7a5ull, 0x78896bd6d4d0a13bull,
+				   0x0e65caecd8b162bcull, 0x4bddf0e08a5ebd30ull },
+		[SIM_AFFINE_128] = { 0xad8810f3e7ce9de9ull, 0x858f9a34ec5dbaf0ull,
+				   0x654e9cbc78f1e342ull, 0xd2773d7b249b36bfull },
+		[SIM_AFFINE_64] = { 0xdf962d73e7cf9e14ull, 0xf112d4a9a2b56b26ull,
+				  0xbc8810d0a14284f8ull, 0x297addbb5e94297bull },
 	},
 };
 
@@ -71,8 +84,11 @@ const struct sim_crc sim_crc_castagnoli = {
 	},
 	.reduce = { 0x00000000493c7d27, 0xa434f61c6f5389f8, 0x0000000082f63b78 },
 	.fold = {
+		[SIM_FOLD_256] = { 0xe9a5d8be00000000ull, 0x1426a81500000000ull },
 		[SIM_FOLD_128] = { 0x6577b24500000000ull, 0x7417153f00000000ull },
 		[SIM_FOLD_64] = { 0x1c19243b00000000ull, 0x75bba45b00000000ull },
+		[SIM_FOLD_48] = { 0xa46ef4aa00000000ull, 0x6051243f00000000ull },
+		[SIM_FOLD_32] = { 0x33ccbbbc00000000ull, 0xa2158b3400000000ull },
 		[SIM_FOLD_16] = { 0x3743f7bd00000000ull, 0x3171d43000000000ull },
 	},
 };
@@ -109,8 +125,11 @@ const struct sim_crc sim_crc_nvme = {
 	},
 	.reduce = { 0x21e9761e252621ac, 0x13f67d194d77cfbb, 0x9a6c9329ac4bc9b5 },
 	.fold = {
+		[SIM_FOLD_256] = { 0x37ccd3e14069cabcull, 0xa043808c0f782663ull },
 		[SIM_FOLD_128] = { 0xa1ca681e733f9c40ull, 0x5f852fb61e8d92dcull },
 		[SIM_FOLD_64] = { 0x0c32cdb31e18a84aull, 0x62242240ace5045aull },
+		[SIM_FOLD_48] = { 0xbdd7ac0ee1a4a0f0ull, 0xa3ffdc1fe8e82a8bull },
+		[SIM_FOLD_32] = { 0xb0bc2e589204f500ull, 0xe1e0bb9d45d7a44cull },
 		[SIM_FOLD_16] = { 0xeadc41fd2ba3d420ull, 0x21e9761e252621acull },
 	},
 };
