@@ -4,6 +4,7 @@
  * NVM Command Set 1.1, section 5.3.
  */
 #include <assert.h>
+#include <string.h>
 
 #include "../ctrl/tables.h"
 #include "ns.h"
@@ -32,23 +33,27 @@ static uint64_t crc32(uint64_t crc, const void *buf, size_t len)
 	return sim_crc32c((uint32_t)crc, buf, len);
 }
 
-/*
- * The three formats (figures 147 to 151): @guard bytes of guard, two of Application Tag, @space of
- * Storage and Reference Space; each field is big endian.
- */
+/* the three formats (figures 147 to 151): their guards, and @space bytes of Storage and Reference
+ * Space */
 static const struct layout {
 	uint64_t (*crc)(uint64_t crc, const void *buf, size_t len);
-	uint8_t guard, space;
+	uint8_t space;
 } layouts[] = {
-	[SIM_PIF_16] = { crc16, 2, 4 },
-	[SIM_PIF_32] = { crc32, 4, 10 },
-	[SIM_PIF_64] = { sim_crc64_nvme, 8, 6 },
+	[SIM_PIF_16] = { crc16, 4 },
+	[SIM_PIF_32] = { crc32, 10 },
+	[SIM_PIF_64] = { sim_crc64_nvme, 6 },
 };
 
-/* the Storage and Reference Space as a number */
+/* the Storage and Reference Space as a number, and a whole tuple */
 struct space {
 	uint64_t lo;
 	uint16_t hi;
+};
+
+struct tuple {
+	uint64_t guard;
+	uint16_t app;
+	struct space sp;
 };
 
 static uint64_t ones(unsigned int bits)
@@ -87,39 +92,49 @@ static struct space to_space(const struct sim_pi_fmt *fmt, uint64_t storage, uin
 	return sp;
 }
 
-static uint64_t get_be(const uint8_t *p, unsigned int n)
+static uint64_t get_be64(const uint8_t *p)
 {
-	uint64_t v = 0;
+	uint64_t v;
 
-	while (n--)
-		v = v << 8 | *p++;
-	return v;
+	memcpy(&v, p, sizeof(v));
+	return __builtin_bswap64(sim_le64(v));
 }
 
-static void put_be(uint8_t *p, unsigned int n, uint64_t v)
+static void put_be64(uint8_t *p, uint64_t v)
 {
-	for (; n--; v >>= 8)
-		p[n] = (uint8_t)v;
+	v = sim_le64(__builtin_bswap64(v));
+	memcpy(p, &v, sizeof(v));
 }
 
-static struct space get_space(const struct layout *l, const uint8_t *tuple)
+/* figures 147 to 151: each field is big endian, and no field crosses from one 8 bytes to the next */
+static struct tuple get_tuple(const struct sim_pi_fmt *fmt, const uint8_t *p)
 {
-	const uint8_t *p = tuple + l->guard + 2;
-	unsigned int top = l->space > 8 ? l->space - 8u : 0;
+	uint64_t a = get_be64(p), b = fmt->pif == SIM_PIF_16 ? 0 : get_be64(p + 8);
 
-	return (struct space){
-		.lo = get_be(p + top, l->space - top),
-		.hi = (uint16_t)get_be(p, top),
-	};
+	switch (fmt->pif) {
+	case SIM_PIF_16:
+		return (struct tuple){ a >> 48, (uint16_t)(a >> 32), { .lo = a & ones(32) } };
+	case SIM_PIF_32:
+		return (struct tuple){ a >> 32, (uint16_t)(a >> 16), { b, (uint16_t)a } };
+	default:
+		return (struct tuple){ a, (uint16_t)(b >> 48), { .lo = b & ones(48) } };
+	}
 }
 
-static void put_space(const struct layout *l, uint8_t *tuple, struct space sp)
+static void put_tuple(const struct sim_pi_fmt *fmt, uint8_t *p, struct tuple t)
 {
-	uint8_t *p = tuple + l->guard + 2;
-	unsigned int top = l->space > 8 ? l->space - 8u : 0;
-
-	put_be(p, top, sp.hi);
-	put_be(p + top, l->space - top, sp.lo);
+	switch (fmt->pif) {
+	case SIM_PIF_16:
+		put_be64(p, t.guard << 48 | (uint64_t)t.app << 32 | t.sp.lo);
+		break;
+	case SIM_PIF_32:
+		put_be64(p, t.guard << 32 | (uint64_t)t.app << 16 | t.sp.hi);
+		put_be64(p + 8, t.sp.lo);
+		break;
+	default:
+		put_be64(p, t.guard);
+		put_be64(p + 8, (uint64_t)t.app << 48 | t.sp.lo);
+	}
 }
 
 /*
@@ -229,14 +244,14 @@ void sim_pi_generate(const struct sim_pi_cmd *pi, uint32_t first, const uint8_t 
 	uint64_t zeroes = data ? 0 : guard_of_zeroes(l, lbs);
 
 	for (uint32_t i = 0; i < nlb; i++, md += fmt->ms) {
-		uint8_t *tuple = md + fmt->off;
 		uint64_t crc = data ? l->crc(0, data + i * lbs, lbs) : zeroes;
 
 		if (fmt->off)
 			crc = l->crc(crc, md, fmt->off);
-		put_be(tuple, l->guard, crc);
-		put_be(tuple + l->guard, 2, pi->lbat);
-		put_space(l, tuple, to_space(fmt, pi->lbst, computed_ref(pi, (uint64_t)first + i)));
+		put_tuple(fmt, md + fmt->off,
+			  (struct tuple){ crc, pi->lbat,
+					  to_space(fmt, pi->lbst,
+						   computed_ref(pi, (uint64_t)first + i)) });
 	}
 }
 
@@ -257,12 +272,10 @@ uint16_t sim_pi_check(const struct sim_pi_cmd *pi, uint32_t first, const uint8_t
 	if (!sim_pi_checks(pi))
 		return SIM_OK;
 	for (uint32_t i = 0; i < nlb; i++, data += lbs, md += fmt->ms) {
-		const uint8_t *tuple = md + fmt->off;
-		uint64_t app = get_be(tuple + l->guard, 2);
-		struct space sp = get_space(l, tuple);
-		uint64_t ref = sp.lo & ones(ref_bits(fmt));
+		const struct tuple t = get_tuple(fmt, md + fmt->off);
+		uint64_t ref = t.sp.lo & ones(ref_bits(fmt));
 
-		if (escapes(fmt, app, ref))
+		if (escapes(fmt, t.app, ref))
 			continue;
 		*bad = i;
 		if (pi->guard) {
@@ -270,12 +283,12 @@ uint16_t sim_pi_check(const struct sim_pi_cmd *pi, uint32_t first, const uint8_t
 
 			if (fmt->off)
 				crc = l->crc(crc, md, fmt->off);
-			if (crc != get_be(tuple, l->guard))
+			if (crc != t.guard)
 				return SIM_GUARD_ERROR;
 		}
-		if (pi->app && (app ^ pi->lbat) & pi->lbatm)
+		if (pi->app && (t.app ^ pi->lbat) & pi->lbatm)
 			return SIM_APP_TAG_ERROR;
-		if (pi->stc && (storage_tag(fmt, sp) ^ pi->lbst) & fmt->lbstm)
+		if (pi->stc && (storage_tag(fmt, t.sp) ^ pi->lbst) & fmt->lbstm)
 			return SIM_STORAGE_TAG_ERROR;
 		if (check_ref && ref != computed_ref(pi, (uint64_t)first + i))
 			return SIM_REF_TAG_ERROR;
