@@ -302,6 +302,31 @@ bool sim_media_peek(struct sim_media *m, uint64_t slba, uint32_t nlb, uint8_t **
 	return true;
 }
 
+uint16_t sim_media_place(struct sim_media *m, struct sim_req *req, uint64_t slba, uint32_t nlb,
+			 uint8_t **data, uint8_t **md)
+{
+	struct sim_store *st = m->store;
+	void *d = NULL, *t = NULL;
+	int err = st->readonly ? SIM_EROFS : sim_blocks_prepare(&m->blocks, slba, nlb, true);
+
+	if (!err)
+		err = st->ops->map(st, slba << m->lbads, (size_t)nlb << m->lbads, true, &d);
+	if (!err)
+		err = st->ops->map(st, md_at(m, slba), (size_t)nlb * m->ms, true, &t);
+	*data = d;
+	*md = t;
+	return sim_media_fail(req, slba, err, true);
+}
+
+uint16_t sim_media_placed(struct sim_media *m, struct sim_req *req, uint64_t slba, uint32_t nlb)
+{
+	int err = sim_blocks_set_alloc(&m->blocks, slba, nlb);
+
+	if (!err)
+		sim_blocks_clear_bad(&m->blocks, slba, nlb);
+	return sim_media_fail(req, slba, err, true);
+}
+
 static int zero_store(struct sim_media *m, uint64_t slba, uint64_t nlb, bool unmap)
 {
 	struct sim_store *st = m->store;

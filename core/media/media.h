@@ -201,6 +201,15 @@ uint16_t sim_media_fetch(struct sim_media *m, struct sim_req *req, uint64_t slba
  */
 bool sim_media_peek(struct sim_media *m, uint64_t slba, uint32_t nlb, uint8_t **data, uint8_t **md);
 /**
+ * sim_media_place() - where @nlb blocks at @slba are in the store's memory, to be written in place
+ * For stores that are solid, whose memory ends with the process: there is nobody to find a write that
+ * was interrupted. Room for the blocks' state is made. Return: 0 or a status.
+ */
+uint16_t sim_media_place(struct sim_media *m, struct sim_req *req, uint64_t slba, uint32_t nlb,
+			 uint8_t **data, uint8_t **md);
+/** sim_media_placed() - they have been written: allocated and good. Return: 0 or a status. */
+uint16_t sim_media_placed(struct sim_media *m, struct sim_req *req, uint64_t slba, uint32_t nlb);
+/**
  * sim_media_zero() - blocks read as zeroes from now on; @dealloc: they are deallocated
  * Without @dealloc they are allocated blocks of zeroes, data and metadata. Where the metadata is to
  * hold protection information: sim_stage_commit_zeroes().

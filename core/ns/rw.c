@@ -4,7 +4,8 @@
  *
  * Blocks without metadata move straight between the store and the host. Those with metadata go
  * through a slot of the stage: a Write is gathered and checked there and then committed as one; of
- * a Read, nothing is transferred before all of it has been checked.
+ * a Read, nothing is transferred before all of it has been checked. Where that is all the same, a
+ * Write goes to its place at once (write_in_place()).
  */
 #include <string.h>
 
@@ -226,6 +227,35 @@ static uint16_t write_staged(struct sim_rw *c, struct sim_stage_slot *slot, bool
 	return status;
 }
 
+/*
+ * Without a stage: there is nothing that could be found wrong once the data is here, as the
+ * metadata is made of it, and nothing outlives the process. Should the data not come, tuples are made of
+ * what did, so that blocks that were allocated still are what their guards say.
+ */
+static bool may_write_in_place(const struct sim_rw *c)
+{
+	return c->ns->media.store->solid && sim_pi_alone(&c->pi);
+}
+
+static uint16_t write_in_place(struct sim_rw *c)
+{
+	struct sim_media *m = &c->ns->media;
+	struct sim_rw_buf b = { 0 };
+	struct sim_range r;
+	uint16_t status;
+
+	sim_range_lock(&m->ranges, &r, c->slba, c->nlb, SIM_RANGE_WRITE);
+	status = sim_media_place(m, c->req, c->slba, c->nlb, &b.data, &b.md);
+	if (!status) {
+		status = sim_rw_move(c, SIM_DMA_READ, &b, c->nlb);
+		sim_pi_generate(&c->pi, 0, b.data, b.md, c->nlb);
+		if (!status)
+			status = sim_media_placed(m, c->req, c->slba, c->nlb);
+	}
+	sim_range_unlock(&m->ranges, &r);
+	return status;
+}
+
 static uint16_t write_direct(struct sim_rw *c, bool claim)
 {
 	struct sim_media *m = &c->ns->media;
@@ -255,6 +285,8 @@ uint16_t sim_rw_write(struct sim_rw *c, struct sim_req *req, struct sim_stage_sl
 		status = write_direct(c, !slot);
 	} else if (slot) {
 		status = write_staged(c, slot, false);
+	} else if (may_write_in_place(c)) {
+		status = write_in_place(c);
 	} else {
 		sim_stage_get(c->ns->subsys, &own);
 		status = write_staged(c, &own, true);

@@ -29,10 +29,10 @@ static int port_xfer(void *opaque, enum sim_dma_dir dir, const struct sim_dma_ve
 	struct drv *d = opaque;
 
 	__atomic_fetch_add(&d->xfers, 1, __ATOMIC_RELAXED);
-	for (unsigned int i = 0; i < n; i++)
+	/* what comes before the failure has been moved, as the port may do */
+	for (unsigned int i = 0; i < n; i++) {
 		if (!mapped(d, vec[i].iova, vec[i].len))
 			return SIM_EFAULT;
-	for (unsigned int i = 0; i < n; i++) {
 		if (dir == SIM_DMA_READ)
 			memcpy(vec[i].buf, drv_ptr(d, vec[i].iova), vec[i].len);
 		else

@@ -341,6 +341,66 @@ static void test_atomic(void **state)
 	}
 }
 
+/* Type 1, whose tuples are made where they stay: the store is memory (rw.c, write_in_place()) */
+static int setup_pi(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct drv_params p;
+
+	drv_params(&p);
+	p.ns_bytes = (uint64_t)NSZE * (LBS + 8);
+	p.ns.ms = 8;
+	p.ns.pi = 1;
+	f->d = drv_new(&p);
+	drv_start(f->d);
+	f->buf = drv_alloc(f->d, 1 << 20);
+	mock_init(&f->m, LBS); /* for teardown() */
+	*state = f;
+	return 0;
+}
+
+/* half of a Write does not come: what was there is old or new, a block each, and says so itself */
+static void test_pract_fault(void **state)
+{
+	struct fixture *f = *state;
+	struct drv *d = f->d;
+	uint8_t *data = drv_ptr(d, f->buf);
+	struct drv_cmd cmd;
+	struct drv_cqe cqe;
+
+	memset(data, 0x11, 24 * LBS);
+	cmd = rw_cmd(1, 100, 8, PRACT);
+	cmd.dw[14] = 100;
+	assert_int_equal(drv_io(d, &cmd, f->buf, 8 * LBS, &cqe), 0);
+	cmd = rw_cmd(1, 112, 8, PRACT);
+	cmd.dw[14] = 112;
+	assert_int_equal(drv_io(d, &cmd, f->buf, 8 * LBS, &cqe), 0);
+
+	/* of blocks 104 to 119, the eight in the second page */
+	memset(data, 0x22, 8 * LBS);
+	cmd = rw_cmd(1, 104, 16, PRACT);
+	cmd.dw[14] = 104;
+	cmd.dw[6] = (uint32_t)f->buf;
+	cmd.dw[7] = (uint32_t)(f->buf >> 32);
+	cmd.dw[8] = 0xfff00000; /* no memory is there */
+	cmd.dw[9] = 0x7fff;
+	assert_int_equal(drv_exec(d, &d->io, &cmd, &cqe), 0x004);
+
+	/* 108 to 111 were not allocated and still are not */
+	set_dulbe(d, true);
+	for (uint32_t lba = 100; lba < 120; lba++) {
+		bool hole = lba >= 108 && lba < 112;
+
+		cmd = rw_cmd(2, lba, 1, PRACT | PRCHK_ALL);
+		cmd.dw[14] = lba;
+		memset(data, 0xee, LBS);
+		assert_int_equal(drv_io(d, &cmd, f->buf, LBS, &cqe), hole ? 0x287 : 0);
+		if (!hole)
+			assert_true(data[0] == data[LBS - 1] &&
+				    (data[0] == 0x11 || (data[0] == 0x22 && lba >= 104)));
+	}
+}
+
 int main(void)
 {
 #define PLAIN(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -355,6 +415,7 @@ int main(void)
 		MD(test_smart),			 PLAIN(test_capabilities),
 		cmocka_unit_test_setup_teardown(test_atomic, setup_threads, teardown),
 		MD_SETUP(test_atomic, setup_threads_md),
+		cmocka_unit_test_setup_teardown(test_pract_fault, setup_pi, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
