@@ -258,6 +258,8 @@ static void table(const struct bench_core *c, const struct door_run *doors, unsi
 		if (c->memcpy[op] > 0)
 			printf("   %8.2f   (memcpy %.0f ns)", c->ns[op] / c->memcpy[op],
 			       c->memcpy[op]);
+		if (c->plain[op] > 0)
+			printf("   %.2f x without", c->ns[op] / c->plain[op]);
 		putchar('\n');
 	}
 
@@ -286,8 +288,9 @@ static void json(const struct bench_core *c, const struct door_run *doors, unsig
 	printf("{\"core\":{\"commands_per_second\":%.0f,\"operations\":[",
 	       1e9 / c->ns[CORE_GET_FEATURES]);
 	for (unsigned int op = 0; op < CORE_NR_OPS; op++)
-		printf("%s{\"name\":\"%s\",\"ns\":%.1f,\"memcpy_ns\":%.1f}", op ? "," : "",
-		       bench_core_name(op), c->ns[op], c->memcpy[op]);
+		printf("%s{\"name\":\"%s\",\"ns\":%.1f,\"memcpy_ns\":%.1f,\"plain_ns\":%.1f}",
+		       op ? "," : "", bench_core_name(op), c->ns[op], c->memcpy[op],
+		       c->plain[op]);
 	printf("]},\"doors\":{");
 	for (unsigned int d = 0; d < n; d++) {
 		const struct bench_door *r = &doors[d].res;

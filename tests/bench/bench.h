@@ -62,9 +62,10 @@ enum bench_core_op {
  * struct bench_core - the device in this process, through its queues; ns
  * @ns:     per command, of the median batch
  * @memcpy: of the command's bytes, measured in turns with it; 0 where there are none
+ * @plain:  the same command without protection information, likewise; 0: it has none
  */
 struct bench_core {
-	double ns[CORE_NR_OPS], memcpy[CORE_NR_OPS];
+	double ns[CORE_NR_OPS], memcpy[CORE_NR_OPS], plain[CORE_NR_OPS];
 };
 
 const char *bench_core_name(enum bench_core_op op);

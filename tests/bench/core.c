@@ -11,7 +11,7 @@
 
 #define NS_BYTES (64ull << 20)
 #define BLOCK 4096u
-#define BATCHES 50 /* command and memcpy take turns, and the median batch of each counts */
+#define BATCHES 50 /* what is compared takes turns, and the median batch of each counts */
 #define PRACT (1u << 29)
 
 enum { FMT_NONE, FMT_16, FMT_32, FMT_64, FMT__N };
@@ -31,21 +31,22 @@ static const struct {
 	bool admin;
 	uint8_t opcode, fmt;
 	uint32_t cdw10, bytes;
+	enum bench_core_op plain; /* the same without protection information; 0: it is that */
 } ops[CORE_NR_OPS] = {
 	[CORE_GET_FEATURES] = { "Get Features (no data)", true, 0x0a, FMT_NONE, 0x07, 0 },
 	[CORE_IDENTIFY] = { "Identify Controller", true, 0x06, FMT_NONE, 0x01, 4096 },
 	[CORE_READ_4K] = { "Read 4 KiB", false, 0x02, FMT_NONE, 0, 4096 },
 	[CORE_WRITE_4K] = { "Write 4 KiB", false, 0x01, FMT_NONE, 0, 4096 },
-	[CORE_READ_4K_16] = { "Read 4 KiB, 16-bit guard", false, 0x02, FMT_16, 0, 4096 },
-	[CORE_WRITE_4K_16] = { "Write 4 KiB, 16-bit guard", false, 0x01, FMT_16, 0, 4096 },
-	[CORE_WRITE_4K_32] = { "Write 4 KiB, 32-bit guard", false, 0x01, FMT_32, 0, 4096 },
-	[CORE_WRITE_4K_64] = { "Write 4 KiB, 64-bit guard", false, 0x01, FMT_64, 0, 4096 },
+	[CORE_READ_4K_16] = { "Read 4 KiB, 16-bit guard", false, 0x02, FMT_16, 0, 4096, CORE_READ_4K },
+	[CORE_WRITE_4K_16] = { "Write 4 KiB, 16-bit guard", false, 0x01, FMT_16, 0, 4096, CORE_WRITE_4K },
+	[CORE_WRITE_4K_32] = { "Write 4 KiB, 32-bit guard", false, 0x01, FMT_32, 0, 4096, CORE_WRITE_4K },
+	[CORE_WRITE_4K_64] = { "Write 4 KiB, 64-bit guard", false, 0x01, FMT_64, 0, 4096, CORE_WRITE_4K },
 	[CORE_READ_128K] = { "Read 128 KiB", false, 0x02, FMT_NONE, 0, 131072 },
 	[CORE_WRITE_128K] = { "Write 128 KiB", false, 0x01, FMT_NONE, 0, 131072 },
-	[CORE_READ_128K_16] = { "Read 128 KiB, 16-bit guard", false, 0x02, FMT_16, 0, 131072 },
-	[CORE_WRITE_128K_16] = { "Write 128 KiB, 16-bit guard", false, 0x01, FMT_16, 0, 131072 },
-	[CORE_WRITE_128K_32] = { "Write 128 KiB, 32-bit guard", false, 0x01, FMT_32, 0, 131072 },
-	[CORE_WRITE_128K_64] = { "Write 128 KiB, 64-bit guard", false, 0x01, FMT_64, 0, 131072 },
+	[CORE_READ_128K_16] = { "Read 128 KiB, 16-bit guard", false, 0x02, FMT_16, 0, 131072, CORE_READ_128K },
+	[CORE_WRITE_128K_16] = { "Write 128 KiB, 16-bit guard", false, 0x01, FMT_16, 0, 131072, CORE_WRITE_128K },
+	[CORE_WRITE_128K_32] = { "Write 128 KiB, 32-bit guard", false, 0x01, FMT_32, 0, 131072, CORE_WRITE_128K },
+	[CORE_WRITE_128K_64] = { "Write 128 KiB, 64-bit guard", false, 0x01, FMT_64, 0, 131072, CORE_WRITE_128K },
 };
 
 struct rig {
@@ -182,7 +183,7 @@ static int measure(struct rings *r, enum bench_core_op op, unsigned int rounds, 
 		   uint64_t *list, struct bench_core *res)
 {
 	unsigned int batch = rounds / BATCHES + 1;
-	uint64_t cmd[BATCHES], copy[BATCHES] = { 0 }, p50, p99;
+	uint64_t cmd[BATCHES], copy[BATCHES] = { 0 }, plain[BATCHES] = { 0 }, p50, p99;
 
 	if (time_cmds(r, op, batch, buf, list) < 0) /* a warm-up */
 		return -1;
@@ -192,11 +193,19 @@ static int measure(struct rings *r, enum bench_core_op op, unsigned int rounds, 
 		if (ns < 0)
 			return -1;
 		cmd[i] = (uint64_t)ns;
+		if (ops[op].plain) {
+			ns = time_cmds(r, ops[op].plain, batch, buf, list);
+			if (ns < 0)
+				return -1;
+			plain[i] = (uint64_t)ns;
+		}
 		if (ops[op].bytes)
 			copy[i] = (uint64_t)bench_memcpy(batch, buf, ops[op].bytes);
 	}
 	bench_percentiles(cmd, BATCHES, &p50, &p99);
 	res->ns[op] = (double)p50 / batch;
+	bench_percentiles(plain, BATCHES, &p50, &p99);
+	res->plain[op] = (double)p50 / batch;
 	bench_percentiles(copy, BATCHES, &p50, &p99);
 	res->memcpy[op] = (double)p50 / batch;
 	return 0;
