@@ -28,6 +28,8 @@ _Static_assert(sizeof(struct nvme_cmd_effects_log) == 4096, "figure 210");
 _Static_assert(sizeof(struct nvme_supported_log_pages) == 1024, "figure 202");
 
 /* NVMe base 2.1, section 3.1.4: registers <nvme/types.h> has no name for */
+#define SIM_REG_CMBEBS	   0x5c
+#define SIM_REG_CMBSWTP	   0x60
 #define SIM_REG_NSSR_MAGIC 0x4e564d65u /* "NVMe" */
 #define SIM_VS_2_1 0x00020100u
 

@@ -21,6 +21,24 @@ static const struct {
 	{ "aerl", 0, SIM_AER_MAX - 1 },
 };
 
+/* QEMU's rules, in its words where it has some */
+static const char *check_bars(const struct sim_ctrl_params *p)
+{
+	if (p->cmb_size_mb >= 1u << 20)
+		return "cmb_size_mb must be less than 1048576";
+	if (p->cmb_size_mb && p->sriov_max_vfs)
+		return "CMB is not supported with SR-IOV";
+	if (!p->pmr.mem)
+		return NULL;
+	if (p->msix_exclusive_bar)
+		return "not enough BARs available to enable PMR";
+	if (p->pmr.size < 16)
+		return "PMR device must have at least 16 bytes";
+	if (p->pmr.size & (p->pmr.size - 1))
+		return "pmr backend size needs to be power of 2 in size";
+	return p->sriov_max_vfs ? "PMR is not supported with SR-IOV" : NULL;
+}
+
 static int check_params(const struct sim_ctrl_params *p, struct sim_msg *msg)
 {
 	const uint32_t val[] = { p->max_ioqpairs, p->msix_qsize, p->mqes, p->mdts, p->aerl };
@@ -31,6 +49,10 @@ static int check_params(const struct sim_ctrl_params *p, struct sim_msg *msg)
 		snprintf(msg->text, sizeof(msg->text),
 			 "%s is %" PRIu32 ", but must be between %" PRIu32 " and %" PRIu32,
 			 limits[i].name, val[i], limits[i].min, limits[i].max);
+		return SIM_EINVAL;
+	}
+	if (check_bars(p)) {
+		snprintf(msg->text, sizeof(msg->text), "%s", check_bars(p));
 		return SIM_EINVAL;
 	}
 	if (p->dma.xfer)
@@ -59,12 +81,14 @@ struct sim_ctrl *sim_ctrl_new(struct sim_fn *fn, struct sim_subsys *s,
 	c->power_on_ns = sim_now(c);
 	c->state = SIM_CS_DISABLED;
 	fn->ctrl = c;
-	sim_regs_init(c);
 
 	c->sq = calloc(p->max_ioqpairs + 1, sizeof(*c->sq));
 	c->cq = calloc(p->max_ioqpairs + 1, sizeof(*c->cq));
 	if (!c->sq || !c->cq)
 		goto free_ctrl;
+	if (sim_barmem_init(c))
+		goto free_ctrl;
+	sim_regs_init(c);
 	if (sim_shutdown_new(c))
 		goto free_ctrl;
 	if (sim_aer_init(c))
@@ -87,6 +111,7 @@ free_aer:
 free_shutdown:
 	sim_shutdown_free(c);
 free_ctrl:
+	sim_barmem_free(c);
 	free(c->sq);
 	free(c->cq);
 	free(c);
@@ -105,6 +130,7 @@ void sim_ctrl_free(struct sim_ctrl *c)
 	sim_error_log_free(c);
 	sim_aer_free(c);
 	sim_shutdown_free(c);
+	sim_barmem_free(c);
 	free(c->sq);
 	free(c->cq);
 	free(c);

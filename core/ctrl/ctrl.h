@@ -17,6 +17,7 @@
 #include "../spec_ext.h"
 #include "../ns/resv.h"
 #include "../subsys/subsys.h"
+#include "barmem.h"
 
 /* ---- status: SCT << 8 | SC, as in CQE dword 3 >> 17; DNR, More are added by dispatch.c ------- */
 
@@ -41,6 +42,7 @@
 #define SIM_SGL_INVALID_LENGTH SIM_SC(0, 0x0f)
 #define SIM_SGL_INVALID_MD_LENGTH SIM_SC(0, 0x10)
 #define SIM_SGL_INVALID_TYPE SIM_SC(0, 0x11)
+#define SIM_INVALID_CMB		   SIM_SC(0, 0x12)
 #define SIM_PRP_OFFSET_INVALID SIM_SC(0, 0x13)
 #define SIM_SGL_OFFSET_INVALID SIM_SC(0, 0x16)
 #define SIM_ATOMIC_WRITE_UNIT SIM_SC(0, 0x14)
@@ -141,6 +143,7 @@ _Static_assert(sizeof(struct sim_cqe) == 16, "CQE is 16 bytes");
  * @status:    as it goes into the CQE
  * @cq_next:   completions waiting for room in their queue
  * @unposted:  it was given up or waits in a full CQ: its CQE is still to be written
+ * @place:   where its data is: cmb.c
  */
 struct sim_req {
 	struct sim_ctrl *ctrl;
@@ -159,6 +162,7 @@ struct sim_req {
 	uint16_t status;
 	struct sim_req *cq_next;
 	bool unposted;
+	uint8_t place;
 };
 
 /* ---- the command table ------------------------------------------------------------------ */
@@ -355,6 +359,10 @@ bool sim_intx_wanted(struct sim_ctrl *c);
 int sim_dma(struct sim_ctrl *c, enum sim_dma_dir dir, const struct sim_dma_vec *vec,
 	    unsigned int n);
 
+/** sim_dma_map() - memory at @iova, the host's or the device's, if it can be had at an address and
+ * is aligned there to 16 bytes. Return: the address, or NULL: sim_dma() it is */
+void *sim_dma_map(struct sim_ctrl *c, uint64_t iova, size_t len);
+
 uint16_t sim_create_io_cq(struct sim_req *req);
 uint16_t sim_create_io_sq(struct sim_req *req);
 uint16_t sim_delete_io_cq(struct sim_req *req);
@@ -502,6 +510,9 @@ struct sim_ctrl {
 	uint8_t host_id[16]; /* feature 81h, little endian; 8 bytes of it unless EXHID */
 	bool host_id_extended;
 	struct sim_resv_log resv_log;
+	bool has_barmem; /* there is a CMB or PMR */
+	struct sim_cmb cmb;
+	struct sim_pmr pmr;
 };
 
 static inline bool sim_ns_attached(const struct sim_ctrl *c, uint32_t nsid)

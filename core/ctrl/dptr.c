@@ -54,6 +54,15 @@ static uint16_t fetch(struct sim_iter *it)
 	return SIM_OK;
 }
 
+/* the next @len bytes of the walk: whether data of the command may be where they are */
+static uint16_t check_place(struct sim_iter *it, uint64_t len)
+{
+	if (__builtin_expect(it->req->ctrl->has_barmem, 0) &&
+	    !sim_cmb_data_ok(it->req, it->iova, len))
+		return bad(it->req, it->pel, SIM_INVALID_CMB);
+	return SIM_OK;
+}
+
 /* ---- PRPs (4.3.1) ------------------------------------------------------------------------- */
 
 /* pages that @len bytes from a page's beginning touch */
@@ -81,14 +90,16 @@ static uint16_t prp_start(struct sim_iter *it, uint64_t len)
 	const uint32_t ps = it->req->ctrl->page_size;
 	const uint64_t *prp = it->req->sqe.dptr;
 	const uint64_t first = ps - (prp[0] & (ps - 1));
+	uint16_t status;
 
 	if (prp[0] & 3)
 		return bad(it->req, PEL_PRP1, SIM_PRP_OFFSET_INVALID);
 	it->iova = prp[0];
 	it->ext_left = len < first ? len : first;
 	it->left = len - it->ext_left;
-	if (!it->left)
-		return SIM_OK;
+	status = check_place(it, it->ext_left);
+	if (status || !it->left)
+		return status;
 	if (it->left > ps) {
 		if (prp[1] & 7)
 			return bad(it->req, PEL_PRP2, SIM_PRP_OFFSET_INVALID);
@@ -124,7 +135,7 @@ static uint16_t prp_next(struct sim_iter *it)
 	it->iova = entry;
 	it->ext_left = it->left < ps ? it->left : ps;
 	it->left -= it->ext_left;
-	return SIM_OK;
+	return check_place(it, it->ext_left);
 }
 
 /* ---- SGLs (4.3.2) ------------------------------------------------------------------------- */
@@ -246,6 +257,9 @@ static uint16_t sgl_start(struct sim_iter *it, uint64_t len)
 	while (!status && !end && total < len) {
 		status = sgl_next(it, &end);
 		if (!status && !end)
+			status = check_place(it, it->ext_left < len - total ? it->ext_left
+									    : len - total);
+		if (!status && !end)
 			total += it->ext_left;
 	}
 	if (status)
@@ -298,7 +312,7 @@ uint16_t sim_iter_start_md(struct sim_iter *it, struct sim_req *req, uint64_t le
 	if (!it->sgl) {
 		it->iova = req->sqe.mptr;
 		it->ext_left = len;
-		return SIM_OK;
+		return check_place(it, len);
 	}
 	if (sim_dma(req->ctrl, SIM_DMA_READ,
 		    &(struct sim_dma_vec){ req->sqe.mptr, it->sgl1, sizeof(it->sgl1) }, 1))
@@ -324,7 +338,7 @@ static uint16_t next_extent(struct sim_iter *it)
 	if (it->ext_left > it->left)
 		it->ext_left = it->left;
 	it->left -= it->ext_left;
-	return SIM_OK;
+	return check_place(it, it->ext_left);
 }
 
 /**

@@ -14,14 +14,13 @@
 #define CQE_LOG2 4
 #define SQE_LOG2 6
 
-/* the queue in host memory, if the host's memory can be had at an address and is aligned there */
-static void *queue_map(struct sim_ctrl *c, uint64_t iova, size_t len)
+void *sim_dma_map(struct sim_ctrl *c, uint64_t iova, size_t len)
 {
-	void *p;
+	void *p = sim_barmem_map(c, iova, len);
 
-	if (!c->p.dma.map || !atomic_load(&c->fn->bus_master))
-		return NULL;
-	p = c->p.dma.map(c->p.dma.opaque, iova, len);
+	if (!p && sim_barmem_where(c, iova, len) == SIM_AT_HOST && c->p.dma.map &&
+	    atomic_load(&c->fn->bus_master))
+		p = c->p.dma.map(c->p.dma.opaque, iova, len);
 	return (uintptr_t)p % sizeof(struct sim_cqe) ? NULL : p;
 }
 
@@ -42,7 +41,7 @@ static struct sim_cq *cq_new(struct sim_ctrl *c, uint16_t qid, uint64_t iova, ui
 	cq->irq_enabled = irq_enabled;
 	cq->phase = true;
 	cq->iova = iova;
-	cq->entries = queue_map(c, iova, (size_t)size << CQE_LOG2);
+	cq->entries = sim_dma_map(c, iova, (size_t)size << CQE_LOG2);
 	cq->wait_end = &cq->wait;
 	c->cq[qid] = cq;
 	return cq;
@@ -72,7 +71,7 @@ static struct sim_sq *sq_new(struct sim_ctrl *c, uint16_t qid, struct sim_cq *cq
 	sq->qprio = qprio;
 	sq->gen = ++c->queue_gen;
 	sq->iova = iova;
-	sq->entries = queue_map(c, iova, (size_t)size << SQE_LOG2);
+	sq->entries = sim_dma_map(c, iova, (size_t)size << SQE_LOG2);
 	atomic_init(&sq->half_at, UINT32_MAX);
 	cq->nr_sqs++;
 	c->sq[qid] = sq;
@@ -169,14 +168,20 @@ void sim_queues_free(struct sim_ctrl *c)
 /* ---- the commands; dword 10 is QID 15:0 and QSIZE 31:16 ----------------------------------- */
 
 /* PRP1 of a queue that is physically contiguous: a page's beginning */
-static uint16_t check_queue_memory(struct sim_req *req)
+static uint16_t check_queue_memory(struct sim_req *req, bool cq)
 {
+	const uint64_t len = ((req->sqe.cdw10 >> 16) + 1ull) << (cq ? CQE_LOG2 : SQE_LOG2);
+
 	if (req->sqe.dptr[0] & (req->ctrl->page_size - 1)) {
 		req->err_loc = SIM_PEL(24, 0);
 		return SIM_PRP_OFFSET_INVALID;
 	}
 	if (!(req->sqe.cdw11 & 1)) /* PC; CAP.CQR says that it must be set */
 		return sim_bad_field(req, SIM_PEL_CDW(11, 0));
+	if (!sim_cmb_queue_ok(req->ctrl, cq, req->sqe.dptr[0], len)) {
+		req->err_loc = SIM_PEL(24, 0);
+		return SIM_INVALID_CMB;
+	}
 	return SIM_OK;
 }
 
@@ -214,7 +219,7 @@ uint16_t sim_create_io_cq(struct sim_req *req)
 		return bad_qid(req, SIM_PEL_CDW(10, 0));
 	status = check_queue_size(req, NVME_CC_IOCQES(c->cc), CQE_LOG2);
 	if (!status)
-		status = check_queue_memory(req);
+		status = check_queue_memory(req, true);
 	if (status)
 		return status;
 	/* the pin is one vector, number 0 */
@@ -253,7 +258,7 @@ uint16_t sim_create_io_sq(struct sim_req *req)
 		return bad_qid(req, SIM_PEL_CDW(10, 0));
 	status = check_queue_size(req, NVME_CC_IOSQES(c->cc), SQE_LOG2);
 	if (!status)
-		status = check_queue_memory(req);
+		status = check_queue_memory(req, false);
 	if (status)
 		return status;
 	if (!sq_new(c, qid, c->cq[cqid], req->sqe.dptr[0], (req->sqe.cdw10 >> 16) + 1,

@@ -142,21 +142,37 @@ struct reg {
 
 /* in the order of their offsets */
 static const struct reg regs[] = {
-	{ NVME_REG_CAP, 8, "Controller Capabilities", read_cap, NULL },
-	{ NVME_REG_VS, 4, "Version", read_vs, NULL },
-	{ NVME_REG_INTMS, 4, "Interrupt Mask Set", read_intms, write_intms },
-	{ NVME_REG_INTMC, 4, "Interrupt Mask Clear", read_intms, write_intmc },
-	{ NVME_REG_CC, 4, "Controller Configuration", read_cc, write_cc },
-	{ NVME_REG_CSTS, 4, "Controller Status", read_csts, write_csts },
-	{ NVME_REG_NSSR, 4, "NVM Subsystem Reset", read_zero, write_nssr },
-	{ NVME_REG_AQA, 4, "Admin Queue Attributes", read_aqa, write_aqa },
-	{ NVME_REG_ASQ, 8, "Admin Submission Queue Base Address", read_asq, write_asq },
-	{ NVME_REG_ACQ, 8, "Admin Completion Queue Base Address", read_acq, write_acq },
-	{ NVME_REG_CMBLOC, 4, "Controller Memory Buffer Location", read_zero, NULL },
-	{ NVME_REG_CMBSZ, 4, "Controller Memory Buffer Size", read_zero, NULL },
-	{ NVME_REG_BPINFO, 4, "Boot Partition Information", read_zero, NULL },
-	{ NVME_REG_CRTO, 4, "Controller Ready Timeouts", read_crto, NULL },
-	{ NVME_REG_PMRCAP, 4, "Persistent Memory Region Capabilities", read_zero, NULL },
+	{NVME_REG_CAP, 8, "Controller Capabilities", read_cap, NULL},
+	{NVME_REG_VS, 4, "Version", read_vs, NULL},
+	{NVME_REG_INTMS, 4, "Interrupt Mask Set", read_intms, write_intms},
+	{NVME_REG_INTMC, 4, "Interrupt Mask Clear", read_intms, write_intmc},
+	{NVME_REG_CC, 4, "Controller Configuration", read_cc, write_cc},
+	{NVME_REG_CSTS, 4, "Controller Status", read_csts, write_csts},
+	{NVME_REG_NSSR, 4, "NVM Subsystem Reset", read_zero, write_nssr},
+	{NVME_REG_AQA, 4, "Admin Queue Attributes", read_aqa, write_aqa},
+	{NVME_REG_ASQ, 8, "Admin Submission Queue Base Address", read_asq, write_asq},
+	{NVME_REG_ACQ, 8, "Admin Completion Queue Base Address", read_acq, write_acq},
+	{NVME_REG_CMBLOC, 4, "Controller Memory Buffer Location", sim_cmb_loc, NULL},
+	{NVME_REG_CMBSZ, 4, "Controller Memory Buffer Size", sim_cmb_sz, NULL},
+	{NVME_REG_BPINFO, 4, "Boot Partition Information", read_zero, NULL},
+	{NVME_REG_CMBMSC, 8, "Controller Memory Buffer Memory Space Control", sim_cmb_msc,
+	 sim_cmb_write_msc},
+	{NVME_REG_CMBSTS, 4, "Controller Memory Buffer Status", sim_cmb_sts, NULL},
+	/* 3.1.4.15, 3.1.4.16: no information */
+	{SIM_REG_CMBEBS, 4, "Controller Memory Buffer Elasticity Buffer Size", read_zero, NULL},
+	{SIM_REG_CMBSWTP, 4, "Controller Memory Buffer Sustained Write Throughput", read_zero,
+	 NULL},
+	{NVME_REG_CRTO, 4, "Controller Ready Timeouts", read_crto, NULL},
+	{NVME_REG_PMRCAP, 4, "Persistent Memory Region Capabilities", sim_pmr_caps, NULL},
+	{NVME_REG_PMRCTL, 4, "Persistent Memory Region Control", sim_pmr_ctl, sim_pmr_write_ctl},
+	{NVME_REG_PMRSTS, 4, "Persistent Memory Region Status", sim_pmr_sts, NULL},
+	{NVME_REG_PMREBS, 4, "Persistent Memory Region Elasticity Buffer Size", read_zero, NULL},
+	{NVME_REG_PMRSWTP, 4, "Persistent Memory Region Sustained Write Throughput", read_zero,
+	 NULL},
+	{NVME_REG_PMRMSCL, 4, "Persistent Memory Region Memory Space Control Lower", sim_pmr_mscl,
+	 sim_pmr_write_mscl},
+	{NVME_REG_PMRMSCU, 4, "Persistent Memory Region Memory Space Control Upper", sim_pmr_mscu,
+	 sim_pmr_write_mscu},
 };
 #define NR_REGS (sizeof(regs) / sizeof(regs[0]))
 
@@ -219,7 +235,8 @@ void sim_regs_init(struct sim_ctrl *c)
 	c->cap = (uint64_t)c->p.mqes << NVME_CAP_MQES_SHIFT | 1ull << NVME_CAP_CQR_SHIFT |
 		 (uint64_t)CAP_TO << NVME_CAP_TO_SHIFT | 1ull << NVME_CAP_NSSRC_SHIFT |
 		 (uint64_t)(NVME_CAP_CSS_NVM | NVME_CAP_CSS_CSI) << NVME_CAP_CSS_SHIFT |
-		 4ull << NVME_CAP_MPSMAX_SHIFT | (uint64_t)NVME_CAP_CRWMS << NVME_CAP_CRMS_SHIFT;
+		 4ull << NVME_CAP_MPSMAX_SHIFT | (uint64_t)NVME_CAP_CRWMS << NVME_CAP_CRMS_SHIFT |
+		 sim_cmb_cap(c) | sim_pmr_cap(c);
 }
 
 void sim_reg_rows(void (*cb)(void *arg, const struct sim_row *row), void *arg)

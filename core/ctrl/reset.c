@@ -105,7 +105,12 @@ static bool can_enable(struct sim_ctrl *c)
 		return false;
 	if (!NVME_AQA_ASQS(aqa) || !NVME_AQA_ACQS(aqa))
 		return false;
-	return !(c->asq & in_page) && !(c->acq & in_page);
+	if (c->asq & in_page || c->acq & in_page)
+		return false;
+	return sim_cmb_queue_ok(c, false, c->asq,
+				(NVME_AQA_ASQS(aqa) + 1ull) * sizeof(struct sim_sqe)) &&
+	       sim_cmb_queue_ok(c, true, c->acq,
+				(NVME_AQA_ACQS(aqa) + 1ull) * sizeof(struct sim_cqe));
 }
 
 static void do_fail(struct sim_ctrl *c)
@@ -166,6 +171,7 @@ static void do_shutdown(struct sim_ctrl *c)
 	struct sim_shutdown *sd = c->shutdown;
 
 	set_shst(c, NVME_CSTS_SHST_OCCUR);
+	sim_pmr_sync(c);
 	sd->active = true;
 	atomic_fetch_add(&sd->flushes, 1);
 	for (uint32_t nsid = 1; nsid <= SIM_NN; nsid++) {

@@ -25,6 +25,8 @@
 int sim_dma(struct sim_ctrl *c, enum sim_dma_dir dir, const struct sim_dma_vec *vec,
 	    unsigned int n)
 {
+	if (__builtin_expect(c->has_barmem, 0))
+		return sim_barmem_dma(c, dir, vec, n);
 	if (!atomic_load_explicit(&c->fn->bus_master, memory_order_relaxed))
 		return SIM_EFAULT;
 	return c->p.dma.xfer(c->p.dma.opaque, dir, vec, n);
@@ -100,6 +102,7 @@ static void req_begin(struct sim_req *req)
 	req->err_lba = 0;
 	req->err_cs = 0;
 	req->cancel = NULL;
+	req->place = 0;
 	req->state = REQ_RUNNING;
 }
 

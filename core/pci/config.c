@@ -20,6 +20,8 @@
 #define REG_MSIX_CTRL (MSIX_CAP + 2)
 #define REG_DEVCTL (PCIE_CAP + 8)
 
+#define BAR_64		 0x4
+#define BAR_PREFETCH	 0x8
 #define COMMAND_MEM 0x0002
 #define COMMAND_MASTER 0x0004
 #define COMMAND_INTX_OFF 0x0400
@@ -90,6 +92,26 @@ static void put_row(struct sim_fn *fn, const struct cfg_row *r)
 	put(&fn->w1c[r->off], r->size, r->w1c);
 }
 
+/* a memory BAR, or none when @size is 0 */
+static void put_bar(struct sim_fn *fn, unsigned int bar, uint64_t size, uint32_t flags)
+{
+	const uint16_t off = (uint16_t)(REG_BAR0 + bar * 4);
+	const uint64_t mask = ~(size - 1);
+
+	if (!size)
+		return;
+	put_row(fn, &(struct cfg_row){off, 4, flags, (uint32_t)mask & ~0xfu, 0});
+	if (flags & BAR_64)
+		put_row(fn, &(struct cfg_row){off + 4, 4, 0, (uint32_t)(mask >> 32), 0});
+}
+
+static uint64_t bar_addr(const struct sim_fn *fn, unsigned int bar)
+{
+	const uint8_t *p = &fn->cfg[REG_BAR0 + bar * 4];
+
+	return (uint64_t)get(p + 4, 4) << 32 | (get(p, 4) & ~0xfu);
+}
+
 /* lock held */
 static void cache_bits(struct sim_fn *fn)
 {
@@ -101,16 +123,17 @@ static void cache_bits(struct sim_fn *fn)
 	atomic_store(&fn->intx_off, command & COMMAND_INTX_OFF);
 	atomic_store(&fn->msix_on, msix & MSIX_ENABLE);
 	atomic_store(&fn->msix_mask, msix & MSIX_MASK);
+	sim_cmb_moved(fn->ctrl, command & COMMAND_MEM ? bar_addr(fn, SIM_CMB_BAR) : 0);
 }
 
 void sim_pci_reset(struct sim_fn *fn)
 {
 	const struct cfg_row own[] = {
-		{ 0x00, 4, fn->ctrl->p.use_intel_id ? 0x58458086 : 0x00101b36, 0, 0 },
-		{ REG_BAR0, 4, 0x4, ~(fn->bar0_size - 1), 0 }, /* 64 bits, not prefetchable */
-		{ REG_BAR0 + 4, 4, 0, 0xffffffff, 0 },
-		{ MSIX_CAP + 4, 4, fn->msix_table_off, 0, 0 }, /* both in BAR 0 */
-		{ MSIX_CAP + 8, 4, fn->msix_pba_off, 0, 0 },
+		{0x00, 4, fn->ctrl->p.use_intel_id ? 0x58458086 : 0x00101b36, 0, 0},
+		{REG_BAR0, 4, 0x4, ~(fn->bar0_size - 1), 0}, /* 64 bits, not prefetchable */
+		{REG_BAR0 + 4, 4, 0, 0xffffffff, 0},
+		{MSIX_CAP + 4, 4, fn->msix_table_off | fn->msix_bar, 0, 0},
+		{MSIX_CAP + 8, 4, fn->msix_pba_off | fn->msix_bar, 0, 0},
 	};
 
 	mtx_lock(&fn->lock);
@@ -119,6 +142,8 @@ void sim_pci_reset(struct sim_fn *fn)
 		put_row(fn, &cfg_rows[i]);
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		put_row(fn, &own[i]);
+	put_bar(fn, SIM_CMB_BAR, fn->bar2_size, BAR_64 | BAR_PREFETCH);
+	put_bar(fn, SIM_PMR_BAR, fn->bar4_size, fn->msix_bar ? 0 : BAR_64 | BAR_PREFETCH);
 	put(&fn->cfg[REG_MSIX_CTRL], 2, fn->nr_vectors - 1u);
 	sim_msix_reset(fn);
 	cache_bits(fn);

@@ -24,6 +24,7 @@ struct sim_msix_entry {
  * struct sim_fn - a PCI function
  * @lock:   config space and MSI-X table
  * @cfg:    configuration space; @wmask: bits software may change; @w1c: bits a 1 clears
+ * @bar2_size, @bar4_size: bytes of BAR 2 and 4, 0: none; BAR 4 is PMR or MSI-X (@msix_bar says)
  * @bar0_size, @msix_table_off, @msix_pba_off: bytes
  * @msix, @pba: the vector table and the pending bits
  * @msix_on, @msix_mask, @bus_master, @mem_enable, @intx_off: bits of @cfg, readable without @lock
@@ -35,6 +36,8 @@ struct sim_fn {
 	struct sim_ctrl *ctrl;
 	mtx_t lock;
 	uint8_t cfg[SIM_CFG_SIZE], wmask[SIM_CFG_SIZE], w1c[SIM_CFG_SIZE];
+	uint64_t bar2_size, bar4_size;
+	uint8_t msix_bar;
 	uint32_t bar0_size, msix_table_off, msix_pba_off;
 	uint16_t nr_vectors;
 	struct sim_msix_entry *msix;
@@ -58,7 +61,7 @@ void sim_pci_intx(struct sim_fn *fn);
 /* msix.c */
 void sim_msix_reset(struct sim_fn *fn);	   /* lock held */
 void sim_msix_deliver(struct sim_fn *fn);  /* what is pending and no longer masked; no lock held */
-uint32_t sim_msix_read(struct sim_fn *fn, uint64_t off); /* dword at @off of BAR 0 */
+uint32_t sim_msix_read(struct sim_fn *fn, uint64_t off); /* dword at @off of its BAR */
 void sim_msix_write(struct sim_fn *fn, uint64_t off, uint32_t val);
 
 #endif /* NVMESIM_PCI_H */

@@ -252,6 +252,7 @@ void sim_subsys_reset(struct sim_subsys *s)
 		if (!s->ctrl[i])
 			continue;
 		sim_ctrl_event(s->ctrl[i], SIM_CE_RESET);
+		sim_barmem_reset(s->ctrl[i]);
 		s->ctrl[i]->csts |= NVME_CSTS_NSSRO_MASK << NVME_CSTS_NSSRO_SHIFT;
 	}
 	sim_write_unlock(&s->lock);

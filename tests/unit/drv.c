@@ -116,13 +116,14 @@ void drv_params(struct drv_params *p)
 
 static void enable_pci(struct drv *d)
 {
-	uint32_t table = sim_cfg_read(d->fn, CFG_MSIX_TABLE, 4) & ~7u;
+	uint32_t table = sim_cfg_read(d->fn, CFG_MSIX_TABLE, 4), bir = table & 7;
 
+	table &= ~7u;
 	sim_cfg_write(d->fn, CFG_COMMAND, 2, 0x0006);
 	for (unsigned int v = 0; v < d->nr_vectors; v++) {
-		drv_w64(d, table + v * 16, 0xfee00000);
-		drv_w32(d, table + v * 16 + 8, v);
-		drv_w32(d, table + v * 16 + 12, 0);
+		sim_mmio_write(d->fn, bir, table + v * 16, 8, 0xfee00000);
+		sim_mmio_write(d->fn, bir, table + v * 16 + 8, 4, v);
+		sim_mmio_write(d->fn, bir, table + v * 16 + 12, 4, 0);
 	}
 	sim_cfg_write(d->fn, CFG_MSIX_CTRL, 2, 0x8000);
 }
@@ -239,7 +240,34 @@ uint64_t drv_alloc(struct drv *d, size_t len)
 
 void *drv_ptr(struct drv *d, uint64_t iova)
 {
+	for (unsigned int bar = 0; bar < 6; bar++) {
+		const struct drv_window *w = &d->window[bar];
+		uint64_t len;
+		void *p;
+
+		if (iova < w->base || iova - w->base >= w->size)
+			continue;
+		p = sim_bar_map(d->fn, bar, iova - w->base, &len);
+		assert_non_null(p);
+		return p;
+	}
 	return d->mem + (iova - DRV_IOVA);
+}
+
+void drv_window(struct drv *d, unsigned int bar, uint64_t base, uint64_t size)
+{
+	d->window[bar] = (struct drv_window){bar, base, size, 0};
+}
+
+uint64_t drv_bar_alloc(struct drv *d, unsigned int bar, size_t len)
+{
+	struct drv_window *w = &d->window[bar];
+	uint64_t at = w->brk;
+
+	len = (len + DRV_PAGE - 1) & ~(size_t)(DRV_PAGE - 1);
+	assert_true(len <= w->size - at);
+	w->brk += len;
+	return w->base + at;
 }
 
 uint32_t drv_r32(struct drv *d, uint64_t off)
@@ -279,20 +307,32 @@ void drv_enable(struct drv *d)
 	assert_int_equal(drv_r32(d, NVME_REG_CSTS) & 3, 1); /* RDY, and not CFS */
 }
 
-void drv_create_queue(struct drv *d, struct drv_queue *q, uint16_t qid, uint16_t size)
+uint16_t drv_queue_at(struct drv *d, struct drv_queue *q, uint16_t qid, uint16_t size,
+		      uint64_t sq_iova, uint64_t cq_iova)
 {
 	struct drv_cmd cmd = { 0 };
+	uint16_t status;
 
-	queue_memory(d, q, qid, size);
+	*q = (struct drv_queue){.qid = qid, .size = size, .phase = 1};
+	q->sq_iova = sq_iova;
+	q->cq_iova = cq_iova;
 	cmd.dw[0] = 0x05; /* Create I/O Completion Queue */
 	cmd.dw[10] = (size - 1u) << 16 | qid;
 	cmd.dw[11] = (uint32_t)qid << 16 | 3; /* IV, IEN, PC */
-	assert_int_equal(drv_admin(d, &cmd, q->cq_iova, DRV_PAGE, NULL), 0);
+	status = drv_admin(d, &cmd, q->cq_iova, DRV_PAGE, NULL);
+	if (status)
+		return status;
 	memset(&cmd, 0, sizeof(cmd));
 	cmd.dw[0] = 0x01; /* Create I/O Submission Queue */
 	cmd.dw[10] = (size - 1u) << 16 | qid;
 	cmd.dw[11] = (uint32_t)qid << 16 | 1; /* CQID, PC */
-	assert_int_equal(drv_admin(d, &cmd, q->sq_iova, DRV_PAGE, NULL), 0);
+	return drv_admin(d, &cmd, q->sq_iova, DRV_PAGE, NULL);
+}
+
+void drv_create_queue(struct drv *d, struct drv_queue *q, uint16_t qid, uint16_t size)
+{
+	queue_memory(d, q, qid, size);
+	assert_int_equal(drv_queue_at(d, q, qid, size, q->sq_iova, q->cq_iova), 0);
 }
 
 void drv_start(struct drv *d)

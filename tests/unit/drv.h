@@ -37,6 +37,12 @@ struct drv_queue {
 	uint64_t sq_iova, cq_iova;
 };
 
+/** struct drv_window - BAR memory that the controller knows at @base: drv_window() */
+struct drv_window {
+	unsigned int bar;
+	uint64_t base, size, brk;
+};
+
 struct drv {
 	struct sim_subsys *subsys;
 	struct sim_fn *fn;
@@ -56,6 +62,7 @@ struct drv {
 	unsigned int nr_vectors;
 	struct drv *root; /* the function that drv_new() made: clock, subsystem, store are its */
 	struct drv *next; /* other functions of the subsystem, drv_add_fn() */
+	struct drv_window window[6]; /* by BAR */
 };
 
 /** drv_params() - what drv_new() builds, QEMU's defaults; a test changes what it is about */
@@ -95,6 +102,12 @@ void drv_w64(struct drv *d, uint64_t off, uint64_t v);
 uint64_t drv_alloc(struct drv *d, size_t len);
 void *drv_ptr(struct drv *d, uint64_t iova);
 
+/** drv_window() - the memory behind BAR @bar is at @base of the controller's memory space:
+ * drv_ptr() then takes addresses in it. (The test writes the registers that make it so.) */
+void drv_window(struct drv *d, unsigned int bar, uint64_t base, uint64_t size);
+/** drv_bar_alloc() - a piece of that memory, page aligned. Return: its address */
+uint64_t drv_bar_alloc(struct drv *d, unsigned int bar, size_t len);
+
 /** drv_submit() - put a command on a queue and ring; fills in CID. Return: the CID */
 uint16_t drv_submit(struct drv *d, struct drv_queue *q, struct drv_cmd *cmd);
 /** drv_poll() - take one completion, if there is one */
@@ -112,6 +125,10 @@ void drv_prps(struct drv *d, struct drv_cmd *cmd, uint64_t iova, size_t len);
 void drv_mptr(struct drv_cmd *cmd, uint64_t iova);
 /** drv_create_queue() - I/O completion and submission queue @qid of @size entries, vector @qid */
 void drv_create_queue(struct drv *d, struct drv_queue *q, uint16_t qid, uint16_t size);
+/** drv_queue_at() - the same with queues at addresses the caller chose
+ * Return: the status of the command that failed, Completion Queue first; 0 */
+uint16_t drv_queue_at(struct drv *d, struct drv_queue *q, uint16_t qid, uint16_t size,
+		      uint64_t sq_iova, uint64_t cq_iova);
 /** drv_advance() - let time pass, running what is due */
 void drv_advance(struct drv *d, uint64_t ns);
 
