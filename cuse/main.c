@@ -16,6 +16,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "../sysfs/sysfs.h"
 #include "../trap/trap.h"
 #include "cuse.h"
 
@@ -39,6 +40,7 @@ struct daemon {
 	struct dmn_machine *machine;
 	struct dmn_control *control;
 	struct cuse_door *door;
+	struct sys_mount *sysfs;
 	struct dmn_fd signals;
 	struct program *programs;
 	char socket[256];
@@ -193,8 +195,9 @@ static int begin(struct daemon *d)
 	if (!d->machine)
 		goto fail;
 	if (d->conf.daemon.sysfs_dir) {
-		snprintf(err, sizeof(err), "sysfs: not supported yet");
-		goto fail;
+		d->sysfs = sys_mount_new(d->machine, d->conf.daemon.sysfs_dir, err, sizeof(err));
+		if (!d->sysfs)
+			goto fail;
 	}
 	if (d->conf.daemon.socket)
 		snprintf(d->socket, sizeof(d->socket), "%s", d->conf.daemon.socket);
@@ -221,6 +224,7 @@ fail:
 /* the nodes go first, the control socket last: who asked for the end sees that it is complete */
 static void end(struct daemon *d)
 {
+	sys_mount_free(d->sysfs);
 	cuse_door_free(d->door);
 	while (d->programs) {
 		struct program *p = d->programs;

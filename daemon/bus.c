@@ -19,12 +19,13 @@
 #define SRIOV_STRIDE  0x16
 #define SRIOV_BAR0    0x24
 
-/* QEMU's root bus is bus 0; every other name, and every controller that names none, gets the next */
+/* QEMU's root bus is bus 0; every other name, and every controller that names none, gets the next
+ */
 static int bus_number(struct dmn_machine *m, const char *name)
 {
 	bool root = !strcmp(name, "pcie.0") || !strcmp(name, "pci.0");
 	struct mach_bus *b, **end = &m->buses;
-	bool used[256] = { true };
+	bool used[256] = {true};
 	unsigned int next = 0;
 
 	for (b = m->buses; b; b = b->next) {

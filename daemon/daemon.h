@@ -143,6 +143,8 @@ int dmn_fn_override(struct dmn_fn *f, const char *driver);
 int dmn_fn_take_off(struct dmn_fn *f);
 /** dmn_rescan() - find what is on the buses, and offer it to the driver */
 void dmn_rescan(struct dmn_machine *m);
+/** dmn_sync() - somebody wrote to a function's registers: follow what came of it at once */
+void dmn_sync(struct dmn_machine *m);
 /** dmn_autoprobe() - whether functions that come are offered to the driver */
 bool *dmn_autoprobe(struct dmn_machine *m);
 /** dmn_fn_cap() - offset of a capability (@ext: an extended one); 0: it has none */

@@ -15,8 +15,8 @@
 
 /*
  * One thread runs the loop, and the run door may have one more that polls rings: an I/O queue pair
- * for each, so that neither waits for the other. What a client sees of queues (Number of Queues, its
- * limits) is the controller's and does not depend on this.
+ * for each, so that neither waits for the other. What a client sees of queues (Number of Queues,
+ * its limits) is the controller's and does not depend on this.
  */
 #define MACH_IO_QUEUES 2
 
@@ -109,7 +109,7 @@ static int vf_ports(void *opaque, unsigned int vf, struct sim_dma_port *dma,
 	f->pf = pf;
 	f->vf = vf;
 	host_dev_ports(f->dev, dma, irq);
-	*news = (struct sim_fn_port){ .changed = fn_changed, .opaque = f };
+	*news = (struct sim_fn_port){.changed = fn_changed, .opaque = f};
 	f->next = pf->next; /* until mach_place() */
 	pf->next = f;
 	return 0;
@@ -118,8 +118,8 @@ static int vf_ports(void *opaque, unsigned int vf, struct sim_dma_port *dma,
 void mach_fn_ports(struct dmn_fn *f, struct sim_ctrl_params *p)
 {
 	host_dev_ports(f->dev, &p->dma, &p->irq);
-	p->news = (struct sim_fn_port){ .changed = fn_changed, .opaque = f };
-	p->vf = (struct sim_vf_port){ .ports = vf_ports, .opaque = f };
+	p->news = (struct sim_fn_port){.changed = fn_changed, .opaque = f};
+	p->vf = (struct sim_vf_port){.ports = vf_ports, .opaque = f};
 }
 
 /* ---- finding ---- */
@@ -176,7 +176,7 @@ uint32_t dmn_fn_cap(struct dmn_fn *f, bool ext, uint16_t id)
 
 int dmn_fn_bind(struct dmn_fn *f, struct sim_msg *why)
 {
-	struct sim_msg msg = { "" };
+	struct sim_msg msg = {""};
 	int err;
 
 	if (!why)
@@ -244,7 +244,7 @@ int dmn_fn_reset(struct dmn_fn *f)
 		return -ENOTTY;
 	err = f->bound ? host_dev_fn_reset(f->dev) : host_fn_reset(f->fn);
 	mach_bars(f);
-	mach_sync(f->m);
+	dmn_sync(f->m);
 	return err;
 }
 
@@ -295,6 +295,12 @@ void mach_sync(struct dmn_machine *m)
 	}
 }
 
+void dmn_sync(struct dmn_machine *m)
+{
+	atomic_store(&m->changed, true);
+	mach_sync(m);
+}
+
 int dmn_fn_set_vfs(struct dmn_fn *f, unsigned int n)
 {
 	uint32_t cap = f->pf ? 0 : dmn_fn_cap(f, true, EXT_CAP_SRIOV);
@@ -324,8 +330,7 @@ int dmn_fn_set_vfs(struct dmn_fn *f, unsigned int n)
 			      sim_cfg_read(f->fn, cap + SRIOV_CTRL, 2) & ~(SRIOV_VFE | SRIOV_MSE));
 		sim_cfg_write(f->fn, cap + SRIOV_NUM_VFS, 2, 0);
 	}
-	atomic_store(&f->m->changed, true);
-	mach_sync(f->m);
+	dmn_sync(f->m);
 	return sim_fn_nr_vfs(f->fn) == n ? 0 : -EIO;
 }
 
@@ -338,10 +343,8 @@ int dmn_fn_take_off(struct dmn_fn *f)
 	dmn_fn_unbind(f);
 	f->present = false;
 	f->m->generation++;
-	if (!f->pf) {
-		atomic_store(&f->m->changed, true);
-		mach_sync(f->m);
-	}
+	if (!f->pf)
+		dmn_sync(f->m);
 	return 0;
 }
 
@@ -357,8 +360,7 @@ void dmn_rescan(struct dmn_machine *m)
 		if (m->autoprobe && dmn_fn_bind(f, NULL))
 			syslog(LOG_ERR, "%s: the driver cannot use it", f->name);
 	}
-	atomic_store(&m->changed, true);
-	mach_sync(m);
+	dmn_sync(m);
 }
 
 /* ---- the end of a function ---- */

@@ -174,6 +174,8 @@ void host_dev_info(struct host_dev *dev, struct host_info *info)
 	memcpy(info->fr, dev->fr, sizeof(info->fr));
 	memcpy(info->subnqn, dev->subnqn, sizeof(info->subnqn));
 	info->cntlid = dev->cntlid;
+	info->cntrltype = dev->cntrltype;
+	info->sqsize = (uint16_t)(dev->q[dev->max_io].depth - 1);
 	pthread_mutex_unlock(&dev->lock);
 	info->state = names[atomic_load(&dev->state)];
 	info->nr_io_queues = atomic_load(&dev->nr_io);

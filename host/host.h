@@ -209,6 +209,8 @@ long host_io_sync(struct host_dev *dev, struct nvme_passthru_cmd64 *cmd);
 struct host_info {
 	char sn[21], mn[41], fr[9], subnqn[224];
 	uint16_t cntlid;
+	uint16_t sqsize;   /* of an I/O queue, 0's based */
+	uint8_t cntrltype; /* CNTRLTYPE of Identify Controller */
 	const char *state; /* "live", "resetting", "dead" */
 	unsigned int nr_io_queues;
 };

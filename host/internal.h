@@ -297,7 +297,7 @@ struct host_dev {
 	uint64_t mdts; /* bytes; 0: no limit */
 	bool sgl, sgl_dword, effects_log, elbas;
 	uint16_t cntlid;
-	uint8_t acl;
+	uint8_t acl, cntrltype;
 	uint32_t oaes;
 	char sn[21], mn[41], fr[9], subnqn[224];
 	_Atomic uint32_t admin_effects[256];

@@ -122,6 +122,7 @@ static int identify(struct host_dev *dev)
 	memcpy(dev->subnqn, id->subnqn, sizeof(dev->subnqn) - 1);
 	dev->cntlid = sim_le16(id->cntlid);
 	pthread_mutex_unlock(&dev->lock);
+	dev->cntrltype = id->cntrltype;
 	dev->acl = id->acl;
 	dev->oaes = sim_le32(id->oaes);
 	dev->mdts = id->mdts && id->mdts < 20 ? (uint64_t)HOST_PAGE << id->mdts : 0;
