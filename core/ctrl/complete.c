@@ -10,7 +10,7 @@
 
 /* ---- interrupts --------------------------------------------------------------------------- */
 
-static void irq_raise(struct sim_ctrl *c, uint16_t vector)
+void sim_irq_raise(struct sim_ctrl *c, uint16_t vector)
 {
 	atomic_fetch_or(&c->irq_pending[vector / 64], 1ull << vector % 64);
 	atomic_fetch_or(&c->irq_words, 1u << vector / 64);
@@ -112,8 +112,9 @@ void sim_cqe_write(struct sim_ctrl *c, struct sim_cq *cq, const struct sim_req *
 	if (!next)
 		cq->phase = !cq->phase;
 	cq->tail = next;
-	if (cq->irq_enabled)
-		irq_raise(c, cq->vector);
+	if (cq->irq_enabled && !(atomic_load_explicit(&c->coalesce.on, memory_order_relaxed) &&
+				 sim_coalesce_hold(c, cq)))
+		sim_irq_raise(c, cq->vector);
 }
 
 bool sim_req_post(struct sim_req *req)

@@ -89,6 +89,8 @@ struct sim_ctrl *sim_ctrl_new(struct sim_fn *fn, struct sim_subsys *s,
 	if (sim_barmem_init(c))
 		goto free_ctrl;
 	sim_regs_init(c);
+	if (sim_coalesce_init(c))
+		goto free_ctrl;
 	if (sim_shutdown_new(c))
 		goto free_ctrl;
 	if (sim_aer_init(c))
@@ -111,6 +113,7 @@ free_aer:
 free_shutdown:
 	sim_shutdown_free(c);
 free_ctrl:
+	sim_coalesce_free(c);
 	sim_barmem_free(c);
 	free(c->sq);
 	free(c->cq);
@@ -130,6 +133,7 @@ void sim_ctrl_free(struct sim_ctrl *c)
 	sim_error_log_free(c);
 	sim_aer_free(c);
 	sim_shutdown_free(c);
+	sim_coalesce_free(c);
 	sim_barmem_free(c);
 	free(c->sq);
 	free(c->cq);

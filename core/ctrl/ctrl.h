@@ -460,6 +460,18 @@ struct sim_lbas {
 	_Atomic uint64_t since;
 };
 
+/**
+ * struct sim_coalesce - interrupt coalescing
+ * @on: feature 08h asks for it; @next: the earliest message that is due
+ * @lock: guards @vec (msix_qsize of them); taken inside a completion queue's
+ */
+struct sim_coalesce {
+	_Atomic bool on;
+	_Atomic uint64_t next;
+	mtx_t lock;
+	struct sim_coalesced *vec;
+};
+
 /** struct sim_caps - what the tables' rows make a controller capable of */
 struct sim_caps {
 	uint16_t oacs, oncs;
@@ -513,6 +525,7 @@ struct sim_ctrl {
 	bool has_barmem; /* there is a CMB or PMR */
 	struct sim_cmb cmb;
 	struct sim_pmr pmr;
+	struct sim_coalesce coalesce;
 };
 
 static inline bool sim_ns_attached(const struct sim_ctrl *c, uint32_t nsid)
@@ -620,6 +633,17 @@ uint64_t sim_lbas_run(struct sim_ctrl *c, uint64_t now);
 void sim_lbas_reset(struct sim_ctrl *c);
 uint16_t sim_lbas_log(struct sim_req *req, uint8_t *page); /* log page 0Eh */
 void sim_lbas_read(struct sim_ctrl *c);
+
+/* coalesce.c */
+int sim_coalesce_init(struct sim_ctrl *c); /* Return: 0 or SIM_ENOMEM */
+void sim_coalesce_free(struct sim_ctrl *c);
+void sim_coalesce_reset(struct sim_ctrl *c); /* as the feature's default: nothing waits */
+void sim_coalesce_set(struct sim_ctrl *c);   /* feature 08h was set: what waits is sent */
+void sim_coalesce_release(struct sim_ctrl *c, uint16_t vector); /* 09h: of this vector */
+/** sim_coalesce_hold() - an entry was posted for @cq's vector, while coalescing is on; its lock held
+ * Return: whether the message is to wait. */
+bool sim_coalesce_hold(struct sim_ctrl *c, const struct sim_cq *cq);
+uint64_t sim_coalesce_run(struct sim_ctrl *c, uint64_t now); /* a timer, as sim_keep_alive_run() */
 
 /* keepalive.c: timers. Return the next deadline, UINT64_MAX for none */
 void sim_keep_alive_start(struct sim_ctrl *c);

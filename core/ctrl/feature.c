@@ -49,6 +49,7 @@ void sim_feat_reset(struct sim_ctrl *c)
 	memset(iv_cd, 0, c->p.msix_qsize * sizeof(*iv_cd));
 	iv_cd[0] = true; /* the Admin Completion Queue's: never coalesced */
 	c->smart_warned = 0;
+	sim_coalesce_reset(c);
 	sim_lbas_reset(c);
 	sim_keep_alive_start(c); /* off */
 

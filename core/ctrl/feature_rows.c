@@ -209,10 +209,7 @@ static uint16_t set_nr_queues(struct sim_req *req, struct sim_ns *ns, const uint
 	return get_nr_queues(req, ns, f, NULL);
 }
 
-/*
- * 08h Interrupt Coalescing (figure 445): TIME 15:8, THR 7:0. Both are the host's recommendation;
- * every completion is signalled at once whatever they say, which the specification leaves open.
- */
+/* 08h Interrupt Coalescing (figure 445): TIME 15:8, THR 7:0; what they do is in coalesce.c */
 static uint16_t get_coalescing(struct sim_req *req, const struct sim_ns *ns,
 			       const struct sim_feat *f, uint8_t *data)
 {
@@ -223,6 +220,7 @@ static uint16_t get_coalescing(struct sim_req *req, const struct sim_ns *ns,
 static uint16_t set_coalescing(struct sim_req *req, struct sim_ns *ns, const uint8_t *data)
 {
 	req->ctrl->feat.irq_coalesce = VALUE(req) & 0xffff;
+	sim_coalesce_set(req->ctrl);
 	return SIM_OK;
 }
 
@@ -258,6 +256,8 @@ static uint16_t set_vector(struct sim_req *req, struct sim_ns *ns, const uint8_t
 	if (iv == 0 && !cd)
 		return SIM_FEATURE_NOT_CHANGEABLE;
 	c->feat.iv_cd[iv] = cd;
+	if (cd)
+		sim_coalesce_release(c, iv);
 	return SIM_OK;
 }
 

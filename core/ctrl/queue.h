@@ -25,6 +25,9 @@ enum sim_req_state {
 	REQ_ORPHAN,
 };
 
+/** sim_irq_raise() - @vector is to be signalled, by the next sim_irq_flush() (complete.c) */
+void sim_irq_raise(struct sim_ctrl *c, uint16_t vector);
+
 /* ---- completions (complete.c) ---------------------------------------------------------------- */
 
 /** sim_cq_full(), sim_cqe_write() - with the completion queue's lock held; the entry takes room */

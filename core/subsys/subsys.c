@@ -288,6 +288,8 @@ uint64_t sim_run_timers(struct sim_subsys *s)
 		next = t < next ? t : next;
 		t = sim_smart_run(c, now);
 		next = t < next ? t : next;
+		t = sim_coalesce_run(c, now);
+		next = t < next ? t : next;
 		t = sim_lbas_run(c, now);
 		next = t < next ? t : next;
 		sim_irq_flush(c);
