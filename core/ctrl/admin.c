@@ -84,6 +84,13 @@ const struct sim_cmd sim_admin_cmds[256] = {
 		.name = "Keep Alive",
 		.handler = sim_keep_alive,
 	},
+	[nvme_admin_virtual_mgmt] = {
+		.name = "Virtualization Management",
+		.handler = sim_virt_management,
+		.flags = SIM_CMD_EXCL,
+		.oacs = NVME_CTRL_OACS_VIRT_MGMT,
+		.there = sim_is_primary,
+	},
 	[nvme_admin_format_nvm] = {
 		.name = "Format NVM",
 		.handler = sim_format_nvm,

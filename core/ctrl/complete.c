@@ -32,6 +32,16 @@ bool sim_intx_wanted(struct sim_ctrl *c)
 	return level;
 }
 
+static void tell_news(struct sim_fn *fn)
+{
+	const struct sim_fn_port *port = &fn->ctrl->p.news;
+	uint32_t bits = atomic_exchange(&fn->news, 0);
+
+	for (unsigned int what = 0; bits; what++, bits >>= 1)
+		if (bits & 1 && port->changed)
+			port->changed(port->opaque, fn, (enum sim_fn_change)what);
+}
+
 static void irq_deliver(struct sim_ctrl *c)
 {
 	uint32_t words = 0;
@@ -52,6 +62,8 @@ static void irq_deliver(struct sim_ctrl *c)
 		sim_pci_intx(c->fn);
 	if (atomic_load_explicit(&c->queue_fault, memory_order_relaxed))
 		sim_ctrl_fatal(c);
+	if (atomic_load_explicit(&c->fn->news, memory_order_relaxed))
+		tell_news(c->fn);
 }
 
 /*

@@ -39,7 +39,8 @@ static const char *check_bars(const struct sim_ctrl_params *p)
 	return p->sriov_max_vfs ? "PMR is not supported with SR-IOV" : NULL;
 }
 
-static int check_params(const struct sim_ctrl_params *p, struct sim_msg *msg)
+static int check_params(const struct sim_subsys *s, const struct sim_ctrl_params *p,
+			struct sim_msg *msg)
 {
 	const uint32_t val[] = { p->max_ioqpairs, p->msix_qsize, p->mqes, p->mdts, p->aerl };
 
@@ -55,6 +56,8 @@ static int check_params(const struct sim_ctrl_params *p, struct sim_msg *msg)
 		snprintf(msg->text, sizeof(msg->text), "%s", check_bars(p));
 		return SIM_EINVAL;
 	}
+	if (sim_virt_check(p, s->multi, msg))
+		return SIM_EINVAL;
 	if (p->dma.xfer)
 		return 0;
 	snprintf(msg->text, sizeof(msg->text), "a controller needs a way to host memory");
@@ -67,7 +70,7 @@ struct sim_ctrl *sim_ctrl_new(struct sim_fn *fn, struct sim_subsys *s,
 {
 	struct sim_ctrl *c;
 
-	if (check_params(p, msg))
+	if (check_params(s, p, msg))
 		return NULL;
 	c = calloc(1, sizeof(*c));
 	if (!c)
@@ -76,6 +79,7 @@ struct sim_ctrl *sim_ctrl_new(struct sim_fn *fn, struct sim_subsys *s,
 	c->subsys = s;
 	c->p = *p;
 	c->cntlid = cntlid;
+	c->nr_pairs = p->max_ioqpairs;
 	c->cnt = &c->cnt_mem;
 	sim_caps_derive(c);
 	c->power_on_ns = sim_now(c);

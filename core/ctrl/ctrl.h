@@ -18,6 +18,7 @@
 #include "../ns/resv.h"
 #include "../subsys/subsys.h"
 #include "barmem.h"
+#include "../subsys/virt.h"
 
 /* ---- status: SCT << 8 | SC, as in CQE dword 3 >> 17; DNR, More are added by dispatch.c ------- */
 
@@ -72,6 +73,10 @@
 #define SIM_NS_NOT_ATTACHED SIM_SC(1, 0x1a)
 #define SIM_THIN_NOT_SUPPORTED SIM_SC(1, 0x1b)
 #define SIM_CTRL_LIST_INVALID SIM_SC(1, 0x1c)
+#define SIM_INVALID_CTRL_ID SIM_SC(1, 0x1f)
+#define SIM_INVALID_SEC_STATE SIM_SC(1, 0x20)
+#define SIM_INVALID_NR_RESOURCES SIM_SC(1, 0x21)
+#define SIM_INVALID_RESOURCE_ID SIM_SC(1, 0x22)
 #define SIM_ANA_GROUP_INVALID SIM_SC(1, 0x24)
 #define SIM_ANA_ATTACH_FAILED SIM_SC(1, 0x25)
 #define SIM_IOCS_NOT_SUPPORTED SIM_SC(1, 0x29)
@@ -376,6 +381,7 @@ enum sim_ctrl_state { /* reset.c: total table state x event */
 	SIM_CS_SHUTDOWN,  /* SHST = 10b while enabled: no command is processed */
 	SIM_CS_SHUTDOWN_DISABLED, /* SHST = 10b while CC.EN = 0 */
 	SIM_CS_FAILED,	  /* CFS = 1: only a reset helps */
+	SIM_CS_OFFLINE,	  /* a secondary controller that is offline */
 	SIM_CS__N,
 };
 
@@ -491,6 +497,8 @@ struct sim_ctrl {
 	_Atomic uint32_t intms, cc, csts, aqa;
 	_Atomic uint64_t asq, acq;
 	uint32_t page_size; /* CC.MPS */
+	uint32_t nr_pairs; /* I/O queue pairs there are resources for; at most p.max_ioqpairs */
+	struct sim_virt virt;
 
 	struct sim_sq **sq; /* max_ioqpairs + 1, index QID */
 	struct sim_cq **cq;
@@ -566,6 +574,8 @@ enum sim_ctrl_event {
 	SIM_CE_SHUTDOWN, /* CC.SHN 00 -> 01 or 10 */
 	SIM_CE_RESET,	 /* function or subsystem reset */
 	SIM_CE_FATAL,	 /* the controller gives up */
+	SIM_CE_OFFLINE,	 /* Virtualization Management: no more a controller a host can use */
+	SIM_CE_ONLINE,	 /* ... it is one */
 	SIM_CE__N,
 };
 /** sim_ctrl_event() - apply an event through the table; writer side held */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../ns/ns.h"
+#include "../pci/pci.h"
 #include "tables.h"
 
 #define VALUE(req) ((req)->sqe.cdw11)
@@ -18,8 +19,9 @@ void sim_feat_defaults(const struct sim_ctrl *c, struct sim_feat *f)
 	*f = (struct sim_feat){
 		.arbitration = 7, /* no limit */
 		.temp_over = { [0] = SIM_WCTEMP },
-		.nr_sq = (uint16_t)(c->p.max_ioqpairs - 1),
-		.nr_cq = (uint16_t)(c->p.max_ioqpairs - 1),
+		/* none: a secondary controller that is offline */
+		.nr_sq = (uint16_t)(c->nr_pairs ? c->nr_pairs - 1 : 0),
+		.nr_cq = (uint16_t)(c->nr_pairs ? c->nr_pairs - 1 : 0),
 		.ts_set_ns = sim_now(c),
 		.lsiri = SIM_LSIPI,
 		.write_atomicity = c->p.atomic_dn,
@@ -198,7 +200,7 @@ static uint16_t set_nr_queues(struct sim_req *req, struct sim_ns *ns, const uint
 {
 	struct sim_feat *f = &req->ctrl->feat;
 	uint16_t nsqr = (uint16_t)VALUE(req), ncqr = (uint16_t)(VALUE(req) >> 16);
-	uint16_t max = (uint16_t)(req->ctrl->p.max_ioqpairs - 1);
+	uint16_t max = (uint16_t)(req->ctrl->nr_pairs - 1);
 
 	if (atomic_load(&req->ctrl->queues_made))
 		return SIM_SEQUENCE_ERROR;
@@ -234,7 +236,7 @@ static uint16_t get_vector(struct sim_req *req, const struct sim_ns *ns, const s
 	uint16_t iv = (uint16_t)VALUE(req);
 	bool cd = iv == 0;
 
-	if (iv >= req->ctrl->p.msix_qsize)
+	if (iv >= atomic_load(&req->ctrl->fn->nr_vectors))
 		return sim_bad_field(req, SIM_PEL_CDW(11, 0));
 	if (f->iv_cd)
 		cd = f->iv_cd[iv];
@@ -251,7 +253,7 @@ static uint16_t set_vector(struct sim_req *req, struct sim_ns *ns, const uint8_t
 	/* the vector is one an I/O Completion Queue was created with */
 	for (uint32_t qid = 1; qid <= c->p.max_ioqpairs && !used; qid++)
 		used = c->cq[qid] && c->cq[qid]->irq_enabled && c->cq[qid]->vector == iv;
-	if (iv >= c->p.msix_qsize || !used)
+	if (iv >= atomic_load(&c->fn->nr_vectors) || !used)
 		return sim_bad_field(req, SIM_PEL_CDW(11, 0));
 	if (iv == 0 && !cd)
 		return SIM_FEATURE_NOT_CHANGEABLE;

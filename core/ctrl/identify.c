@@ -184,6 +184,8 @@ const struct sim_identify sim_identify_rows[] = {
 	{ 0x11, false, SIM_CNS_ALLOCATED, "Identify Namespace for an allocated NSID", id_ns },
 	{ 0x12, false, SIM_CNS_ALLOCATED_ONLY, "Namespace Attached Controller list", id_ctrl_list },
 	{ 0x13, false, SIM_CNS_UNUSED, "Controller list", id_ctrl_list },
+	{ 0x14, false, SIM_CNS_UNUSED, "Primary Controller Capabilities", sim_id_primary_caps },
+	{ 0x15, false, SIM_CNS_UNUSED, "Secondary Controller list", sim_id_secondary_list },
 	{ 0x16, false, SIM_CNS_UNUSED, "Namespace Granularity List", id_granularity },
 	{ 0x1a, true, SIM_CNS_START, "I/O Command Set specific Allocated Namespace ID list",
 	  id_allocated_list_csi },

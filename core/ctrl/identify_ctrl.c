@@ -84,7 +84,7 @@ uint16_t sim_identify_ctrl(struct sim_req *req, struct sim_ns *ns, uint8_t *page
 	uint64_t capacity = sim_le64(c->subsys->capacity);
 	uint64_t unallocated = sim_le64(sim_unallocated(c->subsys));
 
-	id->vid = sim_le16(cfg16(c->fn, 0x00));
+	id->vid = sim_le16(cfg16(c->fn->pf ? c->fn->pf : c->fn, 0x00)); /* a VF's reads as ones */
 	id->ssvid = sim_le16(cfg16(c->fn, 0x2c));
 	put_ascii(id->sn, sizeof(id->sn), c->p.serial);
 	put_ascii(id->mn, sizeof(id->mn), c->p.model);
@@ -92,6 +92,8 @@ uint16_t sim_identify_ctrl(struct sim_req *req, struct sim_ns *ns, uint8_t *page
 	id->rab = 6;
 	memcpy(id->ieee, c->p.use_intel_id ? oui_intel : oui_qemu, sizeof(id->ieee));
 	id->cmic = c->subsys->nr_ctrls > 1 || c->subsys->multi ? NVME_CTRL_CMIC_MULTI_CTRL : 0;
+	if (c->fn->pf)
+		id->cmic |= NVME_CTRL_CMIC_MULTI_SRIOV;
 	if (c->subsys->multi)
 		identify_ana(id);
 	id->mdts = c->p.mdts;

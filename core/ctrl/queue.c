@@ -223,7 +223,7 @@ uint16_t sim_create_io_cq(struct sim_req *req)
 	if (status)
 		return status;
 	/* the pin is one vector, number 0 */
-	if (vector >= c->p.msix_qsize || (vector && !atomic_load(&c->fn->msix_on))) {
+	if (vector >= atomic_load(&c->fn->nr_vectors) || (vector && !atomic_load(&c->fn->msix_on))) {
 		req->err_loc = SIM_PEL_CDW(11, 16);
 		return SIM_INVALID_VECTOR;
 	}

@@ -189,6 +189,9 @@ static uint32_t read_dword(struct sim_ctrl *c, uint64_t off)
 {
 	const struct reg *r = find_reg(off);
 
+	/* 8.2.6.3: an offline secondary controller's other properties are not defined */
+	if (atomic_load_explicit(&c->fn->offline, memory_order_relaxed) && off != NVME_REG_CSTS)
+		return 0;
 	return r ? (uint32_t)(r->read(c) >> (off - r->off) * 8) : 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include "../ns/ns.h"
 #include "../pci/pci.h"
+#include "../subsys/virt.h"
 #include "ctrl.h"
 
 #define CSTS_RDY (1u << NVME_CSTS_RDY_SHIFT)
@@ -152,6 +153,7 @@ static void do_clear(struct sim_ctrl *c)
 	c->cc = 0;
 	c->csts &= CSTS_NSSRO;
 	c->intms = 0;
+	sim_virt_reset(c, false);
 }
 
 /* function and subsystem resets: the admin queue's registers too */
@@ -160,6 +162,21 @@ static void do_reset(struct sim_ctrl *c)
 	do_clear(c);
 	c->aqa = 0;
 	c->asq = c->acq = 0;
+	sim_virt_reset(c, true);
+}
+
+/* 8.2.6.3: what a host sees of a secondary controller that is offline is CSTS.CFS, if anything */
+static void do_offline(struct sim_ctrl *c)
+{
+	do_reset(c);
+	c->csts = CSTS_CFS;
+	atomic_store(&c->fn->offline, true);
+}
+
+static void do_online(struct sim_ctrl *c)
+{
+	c->csts = 0;
+	atomic_store(&c->fn->offline, false);
 }
 
 /*
@@ -205,6 +222,8 @@ static const struct transition table[SIM_CS__N][SIM_CE__N] = {
 		[SIM_CE_SHUTDOWN] = { SIM_CS_SHUTDOWN_DISABLED, do_shutdown, NULL },
 		[SIM_CE_RESET]    = { SIM_CS_DISABLED, do_reset, NULL },
 		[SIM_CE_FATAL]    = { SIM_CS_FAILED, do_fail, NULL },
+		[SIM_CE_OFFLINE]  = { SIM_CS_OFFLINE, do_offline, NULL },
+		[SIM_CE_ONLINE]   = STAY(SIM_CS_DISABLED),
 	},
 	[SIM_CS_READY] = {
 		[SIM_CE_ENABLE]   = STAY(SIM_CS_READY),
@@ -212,6 +231,8 @@ static const struct transition table[SIM_CS__N][SIM_CE__N] = {
 		[SIM_CE_SHUTDOWN] = { SIM_CS_SHUTDOWN, do_shutdown, NULL },
 		[SIM_CE_RESET]    = { SIM_CS_DISABLED, do_reset, NULL },
 		[SIM_CE_FATAL]    = { SIM_CS_FAILED, do_fail, NULL },
+		[SIM_CE_OFFLINE]  = { SIM_CS_OFFLINE, do_offline, NULL },
+		[SIM_CE_ONLINE]   = STAY(SIM_CS_READY),
 	},
 	[SIM_CS_SHUTDOWN] = {
 		[SIM_CE_ENABLE]   = STAY(SIM_CS_SHUTDOWN),
@@ -219,6 +240,8 @@ static const struct transition table[SIM_CS__N][SIM_CE__N] = {
 		[SIM_CE_SHUTDOWN] = STAY(SIM_CS_SHUTDOWN),
 		[SIM_CE_RESET]    = { SIM_CS_DISABLED, do_reset, NULL },
 		[SIM_CE_FATAL]    = STAY(SIM_CS_SHUTDOWN),
+		[SIM_CE_OFFLINE]  = { SIM_CS_OFFLINE, do_offline, NULL },
+		[SIM_CE_ONLINE]   = STAY(SIM_CS_SHUTDOWN),
 	},
 	[SIM_CS_SHUTDOWN_DISABLED] = {
 		/* the host may enable it again: CC.EN is 0, so the reset this takes has happened */
@@ -227,6 +250,8 @@ static const struct transition table[SIM_CS__N][SIM_CE__N] = {
 		[SIM_CE_SHUTDOWN] = STAY(SIM_CS_SHUTDOWN_DISABLED),
 		[SIM_CE_RESET]    = { SIM_CS_DISABLED, do_reset, NULL },
 		[SIM_CE_FATAL]    = { SIM_CS_FAILED, do_fail, NULL },
+		[SIM_CE_OFFLINE]  = { SIM_CS_OFFLINE, do_offline, NULL },
+		[SIM_CE_ONLINE]   = STAY(SIM_CS_SHUTDOWN_DISABLED),
 	},
 	[SIM_CS_FAILED] = {
 		[SIM_CE_ENABLE]   = STAY(SIM_CS_FAILED),
@@ -234,6 +259,18 @@ static const struct transition table[SIM_CS__N][SIM_CE__N] = {
 		[SIM_CE_SHUTDOWN] = { SIM_CS_FAILED, do_shutdown, NULL },
 		[SIM_CE_RESET]    = { SIM_CS_DISABLED, do_reset, NULL },
 		[SIM_CE_FATAL]    = STAY(SIM_CS_FAILED),
+		[SIM_CE_OFFLINE]  = { SIM_CS_OFFLINE, do_offline, NULL },
+		[SIM_CE_ONLINE]   = STAY(SIM_CS_FAILED),
+	},
+	[SIM_CS_OFFLINE] = {
+		/* only Virtualization Management helps */
+		[SIM_CE_ENABLE]   = STAY(SIM_CS_OFFLINE),
+		[SIM_CE_DISABLE]  = STAY(SIM_CS_OFFLINE),
+		[SIM_CE_SHUTDOWN] = STAY(SIM_CS_OFFLINE),
+		[SIM_CE_RESET]    = { SIM_CS_OFFLINE, do_offline, NULL },
+		[SIM_CE_FATAL]    = STAY(SIM_CS_OFFLINE),
+		[SIM_CE_OFFLINE]  = STAY(SIM_CS_OFFLINE),
+		[SIM_CE_ONLINE]   = { SIM_CS_DISABLED, do_online, NULL },
 	},
 };
 /* clang-format on */

@@ -1,74 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * config.c - configuration space of a type 0 function: what it reads, what may be written.
- *
- * Layout: header, MSI-X at 40h, power management at 60h, PCI Express at 80h; no extended
- * capabilities. Section numbers are those of the PCI Express Base Specification 5.0.
+ * config.c - configuration space as software sees it: reads, writes through the masks, resets.
+ * The registers are the rows of cfg_rows.c.
  */
-#include <string.h>
-
 #include "../ctrl/ctrl.h"
-#include "pci.h"
-
-#define MSIX_CAP 0x40
-#define PM_CAP 0x60
-#define PCIE_CAP 0x80
-
-#define REG_COMMAND 0x04
-#define REG_STATUS 0x06
-#define REG_BAR0 0x10
-#define REG_MSIX_CTRL (MSIX_CAP + 2)
-#define REG_DEVCTL (PCIE_CAP + 8)
-
-#define BAR_64		 0x4
-#define BAR_PREFETCH	 0x8
-#define COMMAND_MEM 0x0002
-#define COMMAND_MASTER 0x0004
-#define COMMAND_INTX_OFF 0x0400
-#define STATUS_INTX 0x0008
-#define MSIX_ENABLE 0x8000
-#define MSIX_MASK 0x4000
-#define DEVCTL_FLR 0x8000
-
-/** struct cfg_row - a field: its value at reset, the bits software may write, those a 1 clears */
-struct cfg_row {
-	uint16_t off;
-	uint8_t size;
-	uint32_t val, wmask, w1c;
-};
-
-static const struct cfg_row cfg_rows[] = {
-	/* 7.5.1: the header. No I/O space, so no I/O enable */
-	{ REG_COMMAND, 2, 0x0000, 0x0546, 0 }, /* memory, bus master, parity, SERR#, INTx disable */
-	{ REG_STATUS, 2, 0x0010, 0, 0xf900 },  /* capabilities list; errors */
-	{ 0x08, 4, 0x01080202, 0, 0 },	       /* NVM Express I/O controller, revision 02h */
-	{ 0x0c, 1, 0x00, 0xff, 0 },	       /* cache line size: for software alone */
-	{ 0x2c, 4, 0x11001af4, 0, 0 },	       /* subsystem */
-	{ 0x34, 1, MSIX_CAP, 0, 0 },
-	{ 0x3c, 1, 0x00, 0xff, 0 }, /* interrupt line */
-	{ 0x3d, 1, 0x01, 0, 0 },    /* INTA# */
-
-	/* 7.7.2: MSI-X; table size and offsets are the function's */
-	{ MSIX_CAP, 2, 0x11 | PCIE_CAP << 8, 0, 0 },
-	{ REG_MSIX_CTRL, 2, 0, MSIX_ENABLE | MSIX_MASK, 0 },
-
-	/* 7.5.2: power management 1.2. PowerState is D0 and stays so: D3hot is not simulated */
-	{ PM_CAP, 4, 0x0003 << 16 | 0x00 << 8 | 0x01, 0, 0 },
-	{ PM_CAP + 4, 2, 0x0008, 0, 0 }, /* No_Soft_Reset */
-
-	/* 7.5.3: PCI Express 2, endpoint, 128 bytes payload, FLR; x1 at 2.5 GT/s */
-	{ PCIE_CAP, 4, 0x0002 << 16 | PM_CAP << 8 | 0x10, 0, 0 },
-	{ PCIE_CAP + 0x04, 4, 0x10008000, 0, 0 }, /* role-based errors, FLR */
-	{ REG_DEVCTL, 2, 0x2810, 0x781f, 0 },	  /* errors, relaxed order, no snoop, read size */
-	{ PCIE_CAP + 0x0a, 2, 0x0000, 0, 0x000f },
-	{ PCIE_CAP + 0x0c, 4, 0x00400011, 0, 0 }, /* ASPM optionality */
-	{ PCIE_CAP + 0x10, 2, 0x0000, 0x00cb, 0 },
-	{ PCIE_CAP + 0x12, 2, 0x0011, 0, 0 },
-	{ PCIE_CAP + 0x24, 4, 0x00000010, 0, 0 }, /* completion timeout may be disabled */
-	{ PCIE_CAP + 0x28, 2, 0x0000, 0x0010, 0 },
-	{ PCIE_CAP + 0x2c, 4, 0x00000002, 0, 0 }, /* 2.5 GT/s is all */
-	{ PCIE_CAP + 0x30, 2, 0x0001, 0, 0 },
-};
+#include "cfg.h"
 
 static uint32_t get(const uint8_t *p, unsigned int size)
 {
@@ -85,24 +21,9 @@ static void put(uint8_t *p, unsigned int size, uint32_t v)
 		p[i] = (uint8_t)(v >> i * 8);
 }
 
-static void put_row(struct sim_fn *fn, const struct cfg_row *r)
+uint32_t sim_cfg_get(const struct sim_fn *fn, uint32_t off, unsigned int size)
 {
-	put(&fn->cfg[r->off], r->size, r->val);
-	put(&fn->wmask[r->off], r->size, r->wmask);
-	put(&fn->w1c[r->off], r->size, r->w1c);
-}
-
-/* a memory BAR, or none when @size is 0 */
-static void put_bar(struct sim_fn *fn, unsigned int bar, uint64_t size, uint32_t flags)
-{
-	const uint16_t off = (uint16_t)(REG_BAR0 + bar * 4);
-	const uint64_t mask = ~(size - 1);
-
-	if (!size)
-		return;
-	put_row(fn, &(struct cfg_row){off, 4, flags, (uint32_t)mask & ~0xfu, 0});
-	if (flags & BAR_64)
-		put_row(fn, &(struct cfg_row){off + 4, 4, 0, (uint32_t)(mask >> 32), 0});
+	return get(&fn->cfg[off], size);
 }
 
 static uint64_t bar_addr(const struct sim_fn *fn, unsigned int bar)
@@ -113,46 +34,81 @@ static uint64_t bar_addr(const struct sim_fn *fn, unsigned int bar)
 }
 
 /* lock held */
-static void cache_bits(struct sim_fn *fn)
+void sim_cfg_cache(struct sim_fn *fn)
 {
 	const uint32_t command = get(&fn->cfg[REG_COMMAND], 2);
 	const uint32_t msix = get(&fn->cfg[REG_MSIX_CTRL], 2);
+	const bool d0 = (get(&fn->cfg[REG_PMCSR], 2) & PMCSR_STATE) == PM_D0;
+	const bool here = d0 && !atomic_load(&fn->absent);
+	const bool mem = fn->pf ? atomic_load(&fn->vf_mse) : command & COMMAND_MEM;
 
-	atomic_store(&fn->mem_enable, command & COMMAND_MEM);
-	atomic_store(&fn->bus_master, command & COMMAND_MASTER);
-	atomic_store(&fn->intx_off, command & COMMAND_INTX_OFF);
+	/* 5.3.1.4: in D3hot a function answers nothing but configuration, and sends nothing */
+	atomic_store(&fn->mem_enable, here && mem);
+	atomic_store(&fn->bus_master, here && command & COMMAND_MASTER);
+	atomic_store(&fn->intx_off, !here || fn->pf || command & COMMAND_INTX_OFF);
 	atomic_store(&fn->msix_on, msix & MSIX_ENABLE);
 	atomic_store(&fn->msix_mask, msix & MSIX_MASK);
-	sim_cmb_moved(fn->ctrl, command & COMMAND_MEM ? bar_addr(fn, SIM_CMB_BAR) : 0);
+	sim_cmb_moved(fn->ctrl, here && mem ? bar_addr(fn, SIM_CMB_BAR) : 0);
 }
 
-void sim_pci_reset(struct sim_fn *fn)
-{
-	const struct cfg_row own[] = {
-		{0x00, 4, fn->ctrl->p.use_intel_id ? 0x58458086 : 0x00101b36, 0, 0},
-		{REG_BAR0, 4, 0x4, ~(fn->bar0_size - 1), 0}, /* 64 bits, not prefetchable */
-		{REG_BAR0 + 4, 4, 0, 0xffffffff, 0},
-		{MSIX_CAP + 4, 4, fn->msix_table_off | fn->msix_bar, 0, 0},
-		{MSIX_CAP + 8, 4, fn->msix_pba_off | fn->msix_bar, 0, 0},
-	};
+/* ---- reset ---------------------------------------------------------------------------------- */
 
+/* where the list goes on behind the header @r */
+static uint32_t next_cap(const struct sim_fn *fn, const struct cfg_row *r, enum cfg_kind kind)
+{
+	for (const struct cfg_row *n = r + 1; n < &sim_cfg_rows[sim_nr_cfg_rows]; n++)
+		if (n->kind == kind && sim_cfg_has(fn, n))
+			return n->off;
+	return 0;
+}
+
+static void put_row(struct sim_fn *fn, const struct cfg_row *row, uint32_t keep)
+{
+	struct cfg_row r = *row;
+
+	if (r.make)
+		r.make(fn, &r);
+	if (r.kind == CFG_CAP)
+		r.val |= next_cap(fn, row, CFG_CAP) << 8;
+	else if (r.kind == CFG_EXT_CAP)
+		r.val |= next_cap(fn, row, CFG_EXT_CAP) << 20;
+	put(&fn->cfg[r.off], r.size, (r.val & ~keep) | (get(&fn->cfg[r.off], r.size) & keep));
+	put(&fn->wmask[r.off], r.size, r.rw);
+	put(&fn->w1c[r.off], r.size, r.rw1c);
+}
+
+void sim_cfg_reset(struct sim_fn *fn, enum sim_reset kind)
+{
 	mtx_lock(&fn->lock);
-	memset(fn->cfg, 0, sizeof(fn->cfg));
-	for (size_t i = 0; i < sizeof(cfg_rows) / sizeof(cfg_rows[0]); i++)
-		put_row(fn, &cfg_rows[i]);
-	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-		put_row(fn, &own[i]);
-	put_bar(fn, SIM_CMB_BAR, fn->bar2_size, BAR_64 | BAR_PREFETCH);
-	put_bar(fn, SIM_PMR_BAR, fn->bar4_size, fn->msix_bar ? 0 : BAR_64 | BAR_PREFETCH);
-	put(&fn->cfg[REG_MSIX_CTRL], 2, fn->nr_vectors - 1u);
+	for (unsigned int i = 0; i < sim_nr_cfg_rows; i++) {
+		const struct cfg_row *r = &sim_cfg_rows[i];
+		uint32_t keep = kind == SIM_RESET_CONVENTIONAL ? 0 : r->sticky;
+
+		if (kind == SIM_RESET_FLR)
+			keep |= r->flr;
+		if (sim_cfg_has(fn, r))
+			put_row(fn, r, keep);
+	}
 	sim_msix_reset(fn);
-	cache_bits(fn);
+	sim_cfg_cache(fn);
 	mtx_unlock(&fn->lock);
 }
 
+void sim_pci_set_vectors(struct sim_fn *fn, uint16_t n)
+{
+	mtx_lock(&fn->lock);
+	atomic_store(&fn->nr_vectors, n ? n : 1); /* 7.7.2.2: a table has one entry at least */
+	put(&fn->cfg[REG_MSIX_CTRL], 2,
+	    (get(&fn->cfg[REG_MSIX_CTRL], 2) & ~0x7ffu) | (atomic_load(&fn->nr_vectors) - 1u));
+	mtx_unlock(&fn->lock);
+}
+
+/* ---- access --------------------------------------------------------------------------------- */
+
 static bool cfg_access_ok(const struct sim_fn *fn, uint32_t off, unsigned int size)
 {
-	return !atomic_load(&fn->unplugged) && (size == 1 || size == 2 || size == 4) && !(off % size) && off < SIM_CFG_SIZE;
+	return !atomic_load(&fn->absent) && (size == 1 || size == 2 || size == 4) && !(off % size) &&
+	       off < SIM_CFG_SIZE;
 }
 
 uint32_t sim_cfg_read(struct sim_fn *fn, uint32_t off, unsigned int size)
@@ -170,13 +126,66 @@ uint32_t sim_cfg_read(struct sim_fn *fn, uint32_t off, unsigned int size)
 	return v;
 }
 
+/** struct gated - registers whose writable bits cannot be changed to anything at any time */
+struct gated {
+	uint32_t pmcsr, sriov_ctrl, num_vfs, page;
+};
+
+static struct gated gated_get(const struct sim_fn *fn)
+{
+	return (struct gated){
+		.pmcsr = get(&fn->cfg[REG_PMCSR], 2),
+		.sriov_ctrl = get(&fn->cfg[REG_SRIOV_CTRL], 2),
+		.num_vfs = get(&fn->cfg[REG_SRIOV_NUM], 2),
+		.page = get(&fn->cfg[REG_SRIOV_PAGE], 4),
+	};
+}
+
+static void gate_sriov(struct sim_fn *fn, const struct gated *old)
+{
+	const struct gated new = gated_get(fn);
+
+	/* 9.3.3.7, 9.3.3.12: undefined while VFs are enabled; what they are stays */
+	if (old->sriov_ctrl & SRIOV_VFE) {
+		put(&fn->cfg[REG_SRIOV_NUM], 2, old->num_vfs);
+		put(&fn->cfg[REG_SRIOV_PAGE], 4, old->page);
+	}
+	/* 9.3.3.12: one of the supported sizes */
+	if (!new.page || new.page & (new.page - 1))
+		put(&fn->cfg[REG_SRIOV_PAGE], 4, old->page);
+	/* 9.3.3.7: NumVFs above TotalVFs is not to be; there are no VFs then */
+	if (!(old->sriov_ctrl & SRIOV_VFE) && new.num_vfs > get(&fn->cfg[REG_SRIOV_TOTAL], 2))
+		put(&fn->cfg[REG_SRIOV_CTRL], 2, new.sriov_ctrl & ~SRIOV_VFE);
+	/* the VFs' BARs are multiples of the page */
+	if (get(&fn->cfg[REG_SRIOV_PAGE], 4) != old->page)
+		for (unsigned int i = 0; i < sim_nr_cfg_rows; i++)
+			if (sim_cfg_rows[i].off >= REG_SRIOV_BAR0)
+				put_row(fn, &sim_cfg_rows[i], 0xffffffff);
+}
+
+/* lock held. Return: whether the SR-IOV capability has changed */
+static bool gate(struct sim_fn *fn, const struct gated *old)
+{
+	const uint32_t state = get(&fn->cfg[REG_PMCSR], 2) & PMCSR_STATE;
+
+	/* 7.5.2.2: a state there is not is not entered */
+	if (state != PM_D0 && state != PM_D3HOT)
+		put(&fn->cfg[REG_PMCSR], 2, old->pmcsr);
+	if (!fn->max_vfs)
+		return false;
+	gate_sriov(fn, old);
+	return get(&fn->cfg[REG_SRIOV_CTRL], 2) != old->sriov_ctrl;
+}
+
 void sim_cfg_write(struct sim_fn *fn, uint32_t off, unsigned int size, uint32_t val)
 {
-	bool flr;
+	struct gated old;
+	bool sriov;
 
 	if (!cfg_access_ok(fn, off, size))
 		return;
 	mtx_lock(&fn->lock);
+	old = gated_get(fn);
 	for (unsigned int i = 0; i < size; i++) {
 		const uint8_t byte = (uint8_t)(val >> i * 8), mask = fn->wmask[off + i];
 		uint8_t *reg = &fn->cfg[off + i];
@@ -184,15 +193,21 @@ void sim_cfg_write(struct sim_fn *fn, uint32_t off, unsigned int size, uint32_t 
 		*reg = (uint8_t)((*reg & ~mask) | (byte & mask));
 		*reg &= (uint8_t)~(byte & fn->w1c[off + i]);
 	}
-	cache_bits(fn);
+	sriov = gate(fn, &old);
+	sim_cfg_cache(fn);
 	mtx_unlock(&fn->lock);
 
 	/* Initiate Function Level Reset reads as 0: it is only in what was written */
-	flr = off <= REG_DEVCTL + 1 && off + size > REG_DEVCTL + 1 &&
-	      val >> (REG_DEVCTL + 1 - off) * 8 & DEVCTL_FLR >> 8;
-	if (flr) {
+	if (off <= REG_DEVCTL + 1 && off + size > REG_DEVCTL + 1 &&
+	    val >> (REG_DEVCTL + 1 - off) * 8 & DEVCTL_FLR >> 8) {
 		sim_fn_reset(fn, SIM_RESET_FLR);
 		return;
+	}
+	if (sriov) {
+		sim_write_lock(&fn->ctrl->subsys->lock);
+		sim_sriov_update(fn);
+		sim_write_unlock(&fn->ctrl->subsys->lock);
+		sim_irq_flush(fn->ctrl);
 	}
 	sim_msix_deliver(fn);
 	sim_pci_intx(fn);

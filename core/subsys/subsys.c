@@ -48,74 +48,14 @@ void sim_subsys_free(struct sim_subsys *s)
 {
 	if (!s)
 		return;
-	for (unsigned int i = 0; i < SIM_MAX_CTRL; i++) {
-		struct sim_fn *fn = s->ctrl[i] ? s->ctrl[i]->fn : NULL;
-
-		if (!fn)
-			continue;
-		sim_ctrl_free(s->ctrl[i]);
-		sim_pci_free(fn);
-		free(fn);
-	}
+	for (unsigned int i = 0; i < SIM_MAX_CTRL; i++)
+		if (s->ctrl[i])
+			sim_fn_free(s->ctrl[i]->fn);
 	for (unsigned int i = 1; i <= SIM_NN; i++)
 		if (s->ns[i])
 			sim_ns_free(s->ns[i], false);
 	sim_stage_close(s);
 	free(s);
-}
-
-struct sim_fn *sim_fn_add(struct sim_subsys *s, const struct sim_ctrl_params *p,
-			  struct sim_msg *msg)
-{
-	struct sim_ctrl *c = NULL;
-	struct sim_fn *fn;
-	uint16_t cntlid = 0;
-
-	while (cntlid < SIM_MAX_CTRL && s->ctrl[cntlid])
-		cntlid++;
-	if (cntlid == SIM_MAX_CTRL) {
-		snprintf(msg->text, sizeof(msg->text),
-			 "a subsystem has at most %u controllers", SIM_MAX_CTRL);
-		return NULL;
-	}
-	fn = calloc(1, sizeof(*fn));
-	if (!fn) {
-		snprintf(msg->text, sizeof(msg->text), "no memory for a PCI function");
-		return NULL;
-	}
-	c = sim_ctrl_new(fn, s, p, cntlid, msg);
-	if (!c)
-		goto free_fn;
-	if (sim_pci_init(fn, c, msg))
-		goto free_ctrl;
-
-	sim_write_lock(&s->lock);
-	s->ctrl[cntlid] = c;
-	s->nr_ctrls++;
-	sim_attach_ctrl(c);
-	sim_write_unlock(&s->lock);
-	return fn;
-
-free_ctrl:
-	sim_ctrl_free(c);
-free_fn:
-	free(fn);
-	return NULL;
-}
-
-void sim_fn_remove(struct sim_fn *fn)
-{
-	struct sim_ctrl *c = fn->ctrl;
-	struct sim_subsys *s = c->subsys;
-
-	sim_fn_unplug(fn);
-	sim_write_lock(&s->lock);
-	s->ctrl[c->cntlid] = NULL;
-	s->nr_ctrls--;
-	sim_write_unlock(&s->lock);
-	sim_ctrl_free(c);
-	sim_pci_free(fn);
-	free(fn);
 }
 
 /* ---- configured namespaces ---------------------------------------------------------------- */
@@ -253,7 +193,9 @@ void sim_subsys_reset(struct sim_subsys *s)
 			continue;
 		sim_ctrl_event(s->ctrl[i], SIM_CE_RESET);
 		sim_barmem_reset(s->ctrl[i]);
-		s->ctrl[i]->csts |= NVME_CSTS_NSSRO_MASK << NVME_CSTS_NSSRO_SHIFT;
+		if (s->ctrl[i]->state != SIM_CS_OFFLINE)
+			s->ctrl[i]->csts |= NVME_CSTS_NSSRO_MASK << NVME_CSTS_NSSRO_SHIFT;
+		sim_fn_note(s->ctrl[i]->fn, SIM_FN_RESET);
 	}
 	sim_write_unlock(&s->lock);
 	flush_irqs(s);

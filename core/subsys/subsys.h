@@ -74,6 +74,9 @@ void sim_arm(struct sim_subsys *s, uint64_t deadline_ns);
 /** sim_subsys_reset() - NVM Subsystem Reset (NSSR); takes the writer side */
 void sim_subsys_reset(struct sim_subsys *s);
 
+/** sim_fn_free() - the end of a function and its controller, when nobody knows them any more */
+void sim_fn_free(struct sim_fn *fn);
+
 /* ---- attachment (attach.c); the writer side is held ---------------------------------------- */
 
 /**

@@ -86,6 +86,16 @@ static void port_arm(void *opaque, uint64_t deadline_ns)
 	d->armed = deadline_ns;
 }
 
+static void port_news(void *opaque, struct sim_fn *fn, enum sim_fn_change what)
+{
+	struct drv *d = opaque;
+
+	if (d->fn)
+		assert_ptr_equal(fn, d->fn);
+	d->news[what]++;
+	sim_cfg_read(fn, 0, 4); /* no lock is held: this may be done */
+}
+
 /* ---- building ----------------------------------------------------------------------------- */
 
 void drv_params(struct drv_params *p)
@@ -114,13 +124,14 @@ void drv_params(struct drv_params *p)
 	};
 }
 
-static void enable_pci(struct drv *d)
+void drv_pci_enable(struct drv *d)
 {
 	uint32_t table = sim_cfg_read(d->fn, CFG_MSIX_TABLE, 4), bir = table & 7;
+	uint32_t nr_vectors = (sim_cfg_read(d->fn, CFG_MSIX_CTRL, 2) & 0x7ff) + 1;
 
 	table &= ~7u;
 	sim_cfg_write(d->fn, CFG_COMMAND, 2, 0x0006);
-	for (unsigned int v = 0; v < d->nr_vectors; v++) {
+	for (unsigned int v = 0; v < nr_vectors; v++) {
 		sim_mmio_write(d->fn, bir, table + v * 16, 8, 0xfee00000);
 		sim_mmio_write(d->fn, bir, table + v * 16 + 8, 4, v);
 		sim_mmio_write(d->fn, bir, table + v * 16 + 12, 4, 0);
@@ -140,16 +151,57 @@ static struct drv *host_new(void)
 	return d;
 }
 
+static void set_ports(struct drv *d, struct sim_dma_port *dma, struct sim_irq_port *irq,
+		      struct sim_fn_port *news)
+{
+	*dma = (struct sim_dma_port){ port_xfer, port_map, d };
+	*irq = (struct sim_irq_port){ port_msix, port_intx, d };
+	*news = (struct sim_fn_port){ port_news, d };
+}
+
+static void inherit(struct drv *d, struct drv *root)
+{
+	d->root = root;
+	d->subsys = root->subsys;
+	d->store = root->store;
+	d->no_map = root->no_map;
+	d->next = root->next;
+	root->next = d;
+}
+
+static int port_vf(void *opaque, unsigned int vf, struct sim_dma_port *dma,
+		   struct sim_irq_port *irq, struct sim_fn_port *news)
+{
+	struct drv *pf = opaque, *d = host_new();
+
+	inherit(d, pf->root);
+	d->pf = pf;
+	d->vfn = vf;
+	set_ports(d, dma, irq, news);
+	return 0;
+}
+
+struct drv *drv_vf(struct drv *pf, unsigned int vfn)
+{
+	for (struct drv *d = pf->root->next; d; d = d->next)
+		if (d->pf == pf && d->vfn == vfn)
+			return d;
+	fail_msg("no virtual function %u", vfn);
+	return NULL;
+}
+
 static void add_fn(struct drv *d, struct sim_ctrl_params *p)
 {
 	struct sim_msg msg = { "" };
 
-	p->dma = (struct sim_dma_port){ port_xfer, port_map, d };
-	p->irq = (struct sim_irq_port){ port_msix, port_intx, d };
-	d->nr_vectors = p->msix_qsize;
+	set_ports(d, &p->dma, &p->irq, &p->news);
+	p->vf = (struct sim_vf_port){ port_vf, d };
 	d->fn = sim_fn_add(d->subsys, p, &msg);
 	if (!d->fn)
 		fail_msg("%s", msg.text);
+	for (struct drv *v = d->root->next; v; v = v->next)
+		if (v->pf == d)
+			v->fn = sim_fn_vf(d->fn, v->vfn);
 }
 
 struct drv *drv_add_fn(struct drv *root, const struct sim_ctrl_params *ctrl)
@@ -160,14 +212,9 @@ struct drv *drv_add_fn(struct drv *root, const struct sim_ctrl_params *ctrl)
 	drv_params(&p);
 	if (ctrl)
 		p.ctrl = *ctrl;
-	d->root = root;
-	d->subsys = root->subsys;
-	d->store = root->store;
-	d->no_map = root->no_map;
-	d->next = root->next;
-	root->next = d;
+	inherit(d, root);
 	add_fn(d, &p.ctrl);
-	enable_pci(d);
+	drv_pci_enable(d);
 	return d;
 }
 
@@ -210,7 +257,7 @@ struct drv *drv_new(const struct drv_params *params)
 		if (!d->store || sim_ns_add(d->subsys, NULL, &p.ns, &msg) < 0)
 			fail_msg("%s", msg.text);
 	}
-	enable_pci(d);
+	drv_pci_enable(d);
 	return d;
 }
 

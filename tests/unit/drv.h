@@ -59,10 +59,12 @@ struct drv {
 	bool own_store; /* drv_free() frees it */
 	bool no_map;	/* queues are reached by transfers, not through their address */
 	unsigned int xfers; /* calls of the DMA port's xfer */
-	unsigned int nr_vectors;
+	unsigned int news[SIM_FN_GONE + 1]; /* by enum sim_fn_change: how often it was told */
 	struct drv *root; /* the function that drv_new() made: clock, subsystem, store are its */
 	struct drv *next; /* other functions of the subsystem, drv_add_fn() */
 	struct drv_window window[6]; /* by BAR */
+	struct drv *pf; /* of a VF */
+	unsigned int vfn;
 };
 
 /** drv_params() - what drv_new() builds, QEMU's defaults; a test changes what it is about */
@@ -84,6 +86,10 @@ struct drv *drv_new(const struct drv_params *p);
 /** drv_add_fn() - another function, with memory and a controller of its own, in @d's subsystem
  * NULL p: as drv_params() has it. drv_free() of @d frees it, too. */
 struct drv *drv_add_fn(struct drv *d, const struct sim_ctrl_params *p);
+/** drv_vf() - the host's side of virtual function @vfn of @d */
+struct drv *drv_vf(struct drv *d, unsigned int vfn);
+/** drv_pci_enable() - memory, bus master, MSI-X with every vector unmasked, as after drv_new() */
+void drv_pci_enable(struct drv *d);
 void drv_free(struct drv *d);
 /** drv_enable() - AQA, ASQ, ACQ, CC, wait RDY; admin queue of 32
  * drv_start(): that, plus an I/O queue pair of 64 */
