@@ -85,6 +85,18 @@ _Static_assert(sizeof(struct nvme_lba_status_log) == 16, "figure 109");
 _Static_assert(sizeof(struct nvme_lbas_ns_element) == 16, "figure 110");
 _Static_assert(sizeof(struct nvme_lba_rd) == 16, "figure 111");
 
+/* Zoned Namespace Command Set 1.1, figures 42, 45, 48 (and 1.2's ZRWA fields), 37, 49 */
+#define SIM_AER_ZONE_CHANGED 0xef
+#define SIM_LID_CHANGED_ZONES 0xbf
+#define SIM_OZCS_RAZB (1u << 0) /* Read Across Zone Boundaries */
+#define SIM_OZCS_ZRWASUP (1u << 1)
+#define SIM_ZRWACAP_EXPFLUSHSUP (1u << 0)
+_Static_assert(sizeof(struct nvme_zns_id_ns) == 4096, "figure 48");
+_Static_assert(sizeof(struct nvme_zns_id_ctrl) == 4096, "figure 50");
+_Static_assert(sizeof(struct nvme_zns_desc) == 64, "figure 37");
+_Static_assert(sizeof(struct nvme_zns_lbafe) == 16, "figure 49");
+_Static_assert(sizeof(struct nvme_zns_changed_zone_log) == 4096, "figure 46");
+
 /* Namespace Management, create: fields that the host specifies. NVM command set 1.1, section 4.1.6 */
 struct sim_ns_create {
 	__le64 nsze, ncap;

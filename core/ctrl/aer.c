@@ -41,6 +41,7 @@ static const struct {
 	{ AER_NOTICE, 0x03, 1u << 11 },	    /* asymmetric namespace access change */
 	{ AER_IO_COMMAND_SET, 0x00, 0 },    /* reservation log page available; feature 82h masks */
 	{ AER_NOTICE, 0x05, 1u << 13 },	    /* LBA status information alert */
+	{ AER_NOTICE, SIM_AER_ZONE_CHANGED, 1u << 27 }, /* zone descriptor changed */
 };
 
 int sim_aer_init(struct sim_ctrl *c)
@@ -101,7 +102,7 @@ static void aer_queue(const struct sim_ctrl *c, struct sim_aer *a, const struct 
 
 	/* the host learns nothing from being told the same thing twice */
 	while (i < a->q_nr && (a->queue[i].type != ev->type || a->queue[i].info != ev->info ||
-			       a->queue[i].lid != ev->lid))
+			       a->queue[i].lid != ev->lid || a->queue[i].nsid != ev->nsid))
 		i++;
 	if (i < a->q_nr)
 		a->queue[i].seq = ev->seq;
@@ -113,7 +114,9 @@ static uint64_t aer_report(struct sim_aer *a, const struct sim_aer_event *ev)
 {
 	a->masked |= 1u << ev->type;
 	a->masked_lid[ev->type] = ev->lid;
-	return ev->type | (uint32_t)ev->info << 8 | (uint32_t)ev->lid << 16;
+	a->masked_nsid[ev->type] = ev->nsid;
+	return ev->type | (uint32_t)ev->info << 8 | (uint32_t)ev->lid << 16 |
+	       (uint64_t)ev->nsid << 32;
 }
 
 static struct sim_req *aer_remove(struct sim_aer *a, unsigned int i)
@@ -148,7 +151,12 @@ static void aer_deliver(struct sim_ctrl *c)
 
 void sim_aer_event(struct sim_ctrl *c, uint8_t type, uint8_t info, uint8_t lid)
 {
-	struct sim_aer_event ev = { .type = type, .info = info, .lid = lid };
+	sim_aer_event_ns(c, type, info, lid, 0);
+}
+
+void sim_aer_event_ns(struct sim_ctrl *c, uint8_t type, uint8_t info, uint8_t lid, uint32_t nsid)
+{
+	struct sim_aer_event ev = { .type = type, .info = info, .lid = lid, .nsid = nsid };
 	struct sim_aer *a = &c->aer;
 	struct sim_req *req = NULL;
 
@@ -179,16 +187,24 @@ uint64_t sim_aer_mark(struct sim_ctrl *c)
 	return mark;
 }
 
-void sim_aer_clear(struct sim_ctrl *c, uint8_t lid, uint64_t mark)
+/* what a page of one namespace says is not what that of another does */
+static bool cleared_by(uint8_t lid, uint32_t nsid, uint8_t read_lid, uint32_t read_nsid)
+{
+	return lid == read_lid && (!nsid || nsid == read_nsid);
+}
+
+void sim_aer_clear(struct sim_ctrl *c, uint8_t lid, uint32_t nsid, uint64_t mark)
 {
 	struct sim_aer *a = &c->aer;
 
 	mtx_lock(&a->lock);
 	for (unsigned int i = a->q_nr; i-- > 0;)
-		if (a->queue[i].lid == lid && a->queue[i].seq < mark)
+		if (cleared_by(a->queue[i].lid, a->queue[i].nsid, lid, nsid) &&
+		    a->queue[i].seq < mark)
 			aer_unqueue(a, i);
 	for (unsigned int type = 0; type < AER_TYPES; type++)
-		if (a->masked >> type & 1 && a->masked_lid[type] == lid)
+		if (a->masked >> type & 1 &&
+		    cleared_by(a->masked_lid[type], a->masked_nsid[type], lid, nsid))
 			a->masked &= ~(1u << type);
 	mtx_unlock(&a->lock);
 	aer_deliver(c);

@@ -58,6 +58,11 @@ static int check_params(const struct sim_subsys *s, const struct sim_ctrl_params
 	}
 	if (sim_virt_check(p, s->multi, msg))
 		return SIM_EINVAL;
+	if (p->zasl > p->mdts) {
+		snprintf(msg->text, sizeof(msg->text), "zoned.zasl is %u, but mdts is only %u",
+			 p->zasl, p->mdts);
+		return SIM_EINVAL;
+	}
 	if (p->dma.xfer)
 		return 0;
 	snprintf(msg->text, sizeof(msg->text), "a controller needs a way to host memory");

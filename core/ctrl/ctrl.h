@@ -80,6 +80,7 @@
 #define SIM_ANA_GROUP_INVALID SIM_SC(1, 0x24)
 #define SIM_ANA_ATTACH_FAILED SIM_SC(1, 0x25)
 #define SIM_IOCS_NOT_SUPPORTED SIM_SC(1, 0x29)
+#define SIM_IOCS_NOT_ENABLED SIM_SC(1, 0x2a)
 #define SIM_IOCS_COMBINATION SIM_SC(1, 0x2b)
 #define SIM_INVALID_PI SIM_SC(1, 0x81)
 #define SIM_NVM_READ_ONLY SIM_SC(1, 0x82)
@@ -87,6 +88,16 @@
 #define SIM_INVALID_CID SIM_SC(1, 0x84)
 #define SIM_INCOMPATIBLE_NS SIM_SC(1, 0x85)
 #define SIM_OVERLAPPING_RANGE SIM_SC(1, 0x87)
+#define SIM_ZONE_OPERATION SIM_SC(1, 0xb6)
+#define SIM_ZONE_NO_ZRWA SIM_SC(1, 0xb7)
+#define SIM_ZONE_BOUNDARY SIM_SC(1, 0xb8)
+#define SIM_ZONE_FULL SIM_SC(1, 0xb9)
+#define SIM_ZONE_READ_ONLY SIM_SC(1, 0xba)
+#define SIM_ZONE_OFFLINE SIM_SC(1, 0xbb)
+#define SIM_ZONE_INVALID_WRITE SIM_SC(1, 0xbc)
+#define SIM_ZONE_TOO_MANY_ACTIVE SIM_SC(1, 0xbd)
+#define SIM_ZONE_TOO_MANY_OPEN SIM_SC(1, 0xbe)
+#define SIM_ZONE_TRANSITION SIM_SC(1, 0xbf)
 #define SIM_WRITE_FAULT SIM_SC(2, 0x80)
 #define SIM_READ_ERROR SIM_SC(2, 0x81)
 #define SIM_GUARD_ERROR SIM_SC(2, 0x82)
@@ -197,6 +208,8 @@ enum sim_cmd_flags {
  * @oacs, @oncs: bits of Identify Controller this row being there sets
  * @resv:    what a reservation of the namespace makes of it
  * @there:   whether a controller has the command; NULL: every one
+ * @csi:     the I/O Command Sets that have it, a bit each; 0: all of them
+ * @excl:    it is exclusive (%SIM_CMD_EXCL) if this says so of it; NULL: no
  * Capabilities, the effects log, traces and the coverage page are made from these rows.
  */
 struct sim_cmd {
@@ -208,6 +221,8 @@ struct sim_cmd {
 	enum sim_nsid_rule nsid;
 	enum sim_resv_class resv;
 	bool (*there)(const struct sim_ctrl *c);
+	uint8_t csi;
+	bool (*excl)(const struct sim_sqe *sqe);
 };
 
 extern const struct sim_cmd sim_admin_cmds[256]; /* admin.c */
@@ -417,6 +432,7 @@ struct sim_feat {
 
 struct sim_aer_event {
 	uint8_t type, info, lid;
+	uint32_t nsid; /* 0: of none in particular */
 	uint64_t seq; /* when it happened, see sim_aer_mark() */
 };
 
@@ -434,6 +450,7 @@ struct sim_aer {
 	unsigned int q_nr;
 	uint32_t masked;
 	uint8_t masked_lid[8]; /* by type: the log page that unmasks it */
+	uint32_t masked_nsid[8]; /* and whose that page is; 0: no namespace's */
 	uint64_t seq;	       /* events so far */
 };
 
@@ -524,6 +541,7 @@ struct sim_ctrl {
 	uint8_t smart_inject;	     /* critical warning bits set from outside */
 	_Atomic uint64_t ka_deadline; /* Keep Alive timer, 0 off */
 	uint32_t attached[(SIM_NN + 32) / 32]; /* bit NSID */
+	uint32_t parked[(SIM_NN + 32) / 32]; /* attached, but CC.CSS leaves its command set out */
 	uint32_t changed_ns[(SIM_NN + 32) / 32]; /* changed namespace list log */
 	uint8_t ana[SIM_NN + 1]; /* enum sim_ana_state by NSID; 0: optimized */
 	uint64_t ana_changes, ana_ns_changes[SIM_NN + 1]; /* changes since the reset, see ana.c */
@@ -606,14 +624,16 @@ uint16_t sim_keep_alive(struct sim_req *req);
 
 int sim_aer_init(struct sim_ctrl *c); /* lock and event queue; p is set. Return: 0 or SIM_ENOMEM */
 void sim_aer_free(struct sim_ctrl *c);
+/** sim_aer_event_ns() - the same of namespace @nsid, which dword 1 says */
+void sim_aer_event_ns(struct sim_ctrl *c, uint8_t type, uint8_t info, uint8_t lid, uint32_t nsid);
 /** sim_aer_event() - report an event, if the host asked for its kind
  * The subsystem's reader or writer side is held; whoever holds it calls sim_irq_flush(@c) after. */
 void sim_aer_event(struct sim_ctrl *c, uint8_t type, uint8_t info, uint8_t lid);
 /** sim_aer_mark() - now, for sim_aer_clear() */
 uint64_t sim_aer_mark(struct sim_ctrl *c);
-/** sim_aer_clear() - the log page @lid was read with RAE = 0
+/** sim_aer_clear() - the log page @lid (of namespace @nsid) was read with RAE = 0
  * @mark: sim_aer_mark() before the page was filled: what happened later is not in it. */
-void sim_aer_clear(struct sim_ctrl *c, uint8_t lid, uint64_t mark);
+void sim_aer_clear(struct sim_ctrl *c, uint8_t lid, uint32_t nsid, uint64_t mark);
 void sim_aer_reset(struct sim_ctrl *c); /* writer side held, before sim_queues_free() */
 
 /** sim_error_log_add() - record a failed command. @status without phase */

@@ -191,6 +191,10 @@ static uint16_t check(struct sim_req *req)
 	status = find_ns(req);
 	if (status)
 		return status;
+	if (req->row->csi && (!req->ns || !(req->row->csi >> req->ns->csi & 1))) {
+		req->err_loc = SIM_PEL(0, 0);
+		return SIM_INVALID_OPCODE;
+	}
 	if (req->ns && atomic_load_explicit(&req->ns->format_left, memory_order_relaxed) &&
 	    !(req->row->flags & SIM_CMD_FORMATTING))
 		return SIM_FORMAT_IN_PROGRESS;
@@ -241,6 +245,14 @@ static bool same_blocks(struct sim_req *first, struct sim_req *second)
 	return false;
 }
 
+/* Zoned Namespace Command Set 1.1, section 2.1.3: there are no fused operations */
+static bool no_fuses(struct sim_req *req)
+{
+	const struct sim_ns *ns = sim_ctrl_ns(req->ctrl, req->sqe.nsid);
+
+	return ns && ns->zones;
+}
+
 /*
  * Compare and Write, the only fused operation there is. Each half gets the checks that it would get
  * alone. The operation ends at the first error: if that is the Write's, Compare is executed and has
@@ -249,6 +261,9 @@ static bool same_blocks(struct sim_req *first, struct sim_req *second)
 void sim_execute_fused(struct sim_req *first, struct sim_req *second, uint16_t status[2])
 {
 	if (!same_blocks(first, second)) {
+		status[0] = status[1] = SIM_INVALID_FIELD;
+	} else if (no_fuses(first)) {
+		first->err_loc = second->err_loc = SIM_PEL(1, 0);
 		status[0] = status[1] = SIM_INVALID_FIELD;
 	} else if ((status[0] = check(first))) {
 		status[1] = SIM_FUSED_FAILED;

@@ -401,7 +401,8 @@ static uint16_t set_host_behavior(struct sim_req *req, struct sim_ns *ns, const 
 	return SIM_OK;
 }
 
-/* 19h I/O Command Set Profile: IOCSCI 8:0; Identify CNS 1Ch has combination 0 only */
+/* 19h I/O Command Set Profile: IOCSCI 8:0, a combination of Identify CNS 1Ch. One that leaves out what
+ * an attached namespace has is rejected. */
 static uint16_t get_profile(struct sim_req *req, const struct sim_ns *ns, const struct sim_feat *f,
 			    uint8_t *data)
 {
@@ -411,11 +412,18 @@ static uint16_t get_profile(struct sim_req *req, const struct sim_ns *ns, const 
 
 static uint16_t set_profile(struct sim_req *req, struct sim_ns *ns, const uint8_t *data)
 {
-	if (VALUE(req) & 0x1ff) {
+	const uint64_t vector = sim_iocs_vector(VALUE(req) & 0x1ff);
+
+	for (uint32_t nsid = 1; nsid <= SIM_NN; nsid++) {
+		const struct sim_ns *one = sim_ctrl_ns(req->ctrl, nsid);
+
+		if (vector && (!one || vector >> one->csi & 1))
+			continue;
 		req->err_loc = SIM_PEL_CDW(11, 0);
 		return SIM_IOCS_COMBINATION;
 	}
-	req->result = 0;
+	req->ctrl->feat.iocs_profile = VALUE(req) & 0x1ff;
+	req->result = VALUE(req) & 0x1ff;
 	return SIM_OK;
 }
 

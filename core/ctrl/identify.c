@@ -11,6 +11,10 @@
 #define CNS_CSI(req) ((uint8_t)((req)->sqe.cdw11 >> 24))
 #define CTRL_LIST_MAX 2047
 
+#define CSI_NVM (1u << NVME_CSI_NVM)
+#define CSI_ZNS (1u << NVME_CSI_ZNS)
+#define CSI_ANY (CSI_NVM | CSI_ZNS)
+
 static uint16_t id_ns(struct sim_req *req, struct sim_ns *ns, uint8_t *page)
 {
 	struct nvme_id_ns *id = (struct nvme_id_ns *)page;
@@ -39,6 +43,16 @@ static uint16_t id_ns_nvm(struct sim_req *req, struct sim_ns *ns, uint8_t *page)
 		sim_ns_fill_nvm(ns, (struct nvme_nvm_id_ns *)page);
 	else
 		sim_ns_fill_common(NULL, (struct nvme_nvm_id_ns *)page);
+	return SIM_OK;
+}
+
+/* a zoned namespace has both; one of the NVM Command Set has no such structure */
+static uint16_t id_ns_zns(struct sim_req *req, struct sim_ns *ns, uint8_t *page)
+{
+	if (ns && !ns->zones)
+		return sim_bad_field(req, SIM_PEL_CDW(11, 24));
+	if (ns)
+		sim_ns_fill_zns(ns, (struct nvme_zns_id_ns *)page);
 	return SIM_OK;
 }
 
@@ -147,52 +161,70 @@ static uint16_t id_granularity(struct sim_req *req, struct sim_ns *ns, uint8_t *
 }
 
 /*
- * I/O Command Set data structure (CNS 1Ch): one combination, index 0, which is the NVM Command
- * Set alone. CNTID FFFFh is the controller that processes the command.
+ * I/O Command Set data structure (CNS 1Ch): the combinations that feature 19h chooses from. The first
+ * is in effect after a reset. CNTID FFFFh is the controller that processes the command.
  */
+static const uint8_t iocs_vectors[] = { CSI_NVM | CSI_ZNS, CSI_NVM, CSI_ZNS };
+#define NR_VECTORS (sizeof(iocs_vectors) / sizeof(iocs_vectors[0]))
+
+uint64_t sim_iocs_vector(unsigned int i)
+{
+	return i < NR_VECTORS ? iocs_vectors[i] : 0;
+}
+
 static uint16_t id_command_sets(struct sim_req *req, struct sim_ns *ns, uint8_t *page)
 {
-	uint64_t vector = sim_le64(1ull << NVME_CSI_NVM);
 	uint16_t cntid = CNS_CNTID(req);
 
 	if (cntid != 0xffff && (cntid >= SIM_MAX_CTRL || !req->ctrl->subsys->ctrl[cntid]))
 		return sim_bad_field(req, SIM_PEL_CDW(10, 16));
-	memcpy(page, &vector, sizeof(vector));
+	for (unsigned int i = 0; i < NR_VECTORS; i++) {
+		uint64_t vector = sim_le64(iocs_vectors[i]);
+
+		memcpy(page + i * sizeof(vector), &vector, sizeof(vector));
+	}
 	return SIM_OK;
 }
 
 const struct sim_identify sim_identify_rows[] = {
-	{ 0x00, false, SIM_CNS_ACTIVE_OR_COMMON, "Identify Namespace", id_ns },
-	{ 0x01, false, SIM_CNS_UNUSED, "Identify Controller", sim_identify_ctrl },
-	{ 0x02, false, SIM_CNS_START, "Active Namespace ID list", id_active_list },
-	{ 0x03, false, SIM_CNS_ACTIVE_ONLY, "Namespace Identification Descriptor list",
+	{ 0x00, 0, SIM_CNS_ACTIVE_OR_COMMON, "Identify Namespace", id_ns },
+	{ 0x01, 0, SIM_CNS_UNUSED, "Identify Controller", sim_identify_ctrl },
+	{ 0x02, 0, SIM_CNS_START, "Active Namespace ID list", id_active_list },
+	{ 0x03, 0, SIM_CNS_ACTIVE_ONLY, "Namespace Identification Descriptor list",
 	  id_ns_descs },
-	{ 0x05, true, SIM_CNS_ACTIVE_OR_COMMON, "I/O Command Set specific Identify Namespace",
+	{ 0x05, CSI_NVM, SIM_CNS_ACTIVE_OR_COMMON, "I/O Command Set specific Identify Namespace",
 	  id_ns_nvm },
-	{ 0x06, true, SIM_CNS_UNUSED, "I/O Command Set specific Identify Controller",
+	{ 0x05, CSI_ZNS, SIM_CNS_ACTIVE_OR_COMMON,
+	  "I/O Command Set specific Identify Namespace, Zoned Namespaces", id_ns_zns },
+	{ 0x06, CSI_NVM, SIM_CNS_UNUSED, "I/O Command Set specific Identify Controller",
 	  sim_identify_ctrl_nvm },
-	{ 0x07, true, SIM_CNS_START, "I/O Command Set specific Active Namespace ID list",
+	{ 0x06, CSI_ZNS, SIM_CNS_UNUSED,
+	  "I/O Command Set specific Identify Controller, Zoned Namespaces", sim_identify_ctrl_zns },
+	{ 0x07, CSI_ANY, SIM_CNS_START, "I/O Command Set specific Active Namespace ID list",
 	  id_active_list_csi },
-	{ 0x08, false, SIM_CNS_ACTIVE, "I/O Command Set Independent Identify Namespace",
+	{ 0x08, 0, SIM_CNS_ACTIVE, "I/O Command Set Independent Identify Namespace",
 	  id_ns_independent },
-	{ 0x09, false, SIM_CNS_UNUSED, "Identify Namespace for a User Data Format index",
+	{ 0x09, 0, SIM_CNS_UNUSED, "Identify Namespace for a User Data Format index",
 	  id_format },
-	{ 0x0a, true, SIM_CNS_UNUSED,
+	{ 0x0a, CSI_NVM, SIM_CNS_UNUSED,
 	  "I/O Command Set specific Identify Namespace for a User Data Format index",
 	  id_format_nvm },
-	{ 0x10, false, SIM_CNS_START, "Allocated Namespace ID list", id_allocated_list },
-	{ 0x11, false, SIM_CNS_ALLOCATED, "Identify Namespace for an allocated NSID", id_ns },
-	{ 0x12, false, SIM_CNS_ALLOCATED_ONLY, "Namespace Attached Controller list", id_ctrl_list },
-	{ 0x13, false, SIM_CNS_UNUSED, "Controller list", id_ctrl_list },
-	{ 0x14, false, SIM_CNS_UNUSED, "Primary Controller Capabilities", sim_id_primary_caps },
-	{ 0x15, false, SIM_CNS_UNUSED, "Secondary Controller list", sim_id_secondary_list },
-	{ 0x16, false, SIM_CNS_UNUSED, "Namespace Granularity List", id_granularity },
-	{ 0x1a, true, SIM_CNS_START, "I/O Command Set specific Allocated Namespace ID list",
+	{ 0x10, 0, SIM_CNS_START, "Allocated Namespace ID list", id_allocated_list },
+	{ 0x11, 0, SIM_CNS_ALLOCATED, "Identify Namespace for an allocated NSID", id_ns },
+	{ 0x12, 0, SIM_CNS_ALLOCATED_ONLY, "Namespace Attached Controller list", id_ctrl_list },
+	{ 0x13, 0, SIM_CNS_UNUSED, "Controller list", id_ctrl_list },
+	{ 0x14, 0, SIM_CNS_UNUSED, "Primary Controller Capabilities", sim_id_primary_caps },
+	{ 0x15, 0, SIM_CNS_UNUSED, "Secondary Controller list", sim_id_secondary_list },
+	{ 0x16, 0, SIM_CNS_UNUSED, "Namespace Granularity List", id_granularity },
+	{ 0x1a, CSI_ANY, SIM_CNS_START, "I/O Command Set specific Allocated Namespace ID list",
 	  id_allocated_list_csi },
-	{ 0x1b, true, SIM_CNS_ALLOCATED,
+	{ 0x1b, CSI_NVM, SIM_CNS_ALLOCATED,
 	  "I/O Command Set specific Identify Namespace for an allocated NSID", id_ns_nvm },
-	{ 0x1c, false, SIM_CNS_UNUSED, "I/O Command Set data structure", id_command_sets },
-	{ 0x1f, false, SIM_CNS_ALLOCATED,
+	{ 0x1b, CSI_ZNS, SIM_CNS_ALLOCATED,
+	  "I/O Command Set specific Identify Namespace for an allocated NSID, Zoned Namespaces",
+	  id_ns_zns },
+	{ 0x1c, 0, SIM_CNS_UNUSED, "I/O Command Set data structure", id_command_sets },
+	{ 0x1f, 0, SIM_CNS_ALLOCATED,
 	  "I/O Command Set Independent Identify Namespace for an allocated NSID",
 	  id_ns_independent },
 };
@@ -250,6 +282,11 @@ static bool identify_takes_ns(const struct sim_req *req, const struct sim_identi
 	return row->nsid != SIM_CNS_UNUSED && row->nsid != SIM_CNS_START;
 }
 
+static bool takes_csi(const struct sim_identify *row, uint8_t csi)
+{
+	return !row->csi || (csi < 8 && row->csi >> csi & 1);
+}
+
 /**
  * sim_identify() - Identify command
  *
@@ -262,15 +299,18 @@ uint16_t sim_identify(struct sim_req *req)
 	const struct sim_identify *row = NULL;
 	_Alignas(8) uint8_t page[4096];
 	struct sim_ns *ns;
+	bool other = false;
 	uint16_t status;
 
-	for (unsigned int i = 0; i < sim_nr_identify_rows && !row; i++)
-		if (sim_identify_rows[i].cns == cns)
+	for (unsigned int i = 0; i < sim_nr_identify_rows && !row; i++) {
+		if (sim_identify_rows[i].cns != cns)
+			continue;
+		if (takes_csi(&sim_identify_rows[i], CNS_CSI(req)))
 			row = &sim_identify_rows[i];
+		other = true;
+	}
 	if (!row)
-		return sim_bad_field(req, SIM_PEL_CDW(10, 0));
-	if (row->csi && CNS_CSI(req) != NVME_CSI_NVM)
-		return sim_bad_field(req, SIM_PEL_CDW(11, 24));
+		return sim_bad_field(req, other ? SIM_PEL_CDW(11, 24) : SIM_PEL_CDW(10, 0));
 	status = identify_nsid(req, row, &ns);
 	if (status)
 		return status;

@@ -51,7 +51,7 @@ void sim_caps_derive(struct sim_ctrl *c)
 
 uint32_t sim_oaes(const struct sim_ctrl *c)
 {
-	return NVME_CTRL_OAES_NA | NVME_CTRL_OAES_LBAS |
+	return NVME_CTRL_OAES_NA | NVME_CTRL_OAES_LBAS | NVME_CTRL_OAES_ZD |
 	       (c->subsys->multi ? NVME_CTRL_OAES_ANA : 0);
 }
 
@@ -161,5 +161,15 @@ uint16_t sim_identify_ctrl_nvm(struct sim_req *req, struct sim_ns *ns, uint8_t *
 	id->dmsl = sim_le64(SIM_DMSL);
 	memcpy(page + SIM_ID_CTRL_NVM_AOCS, &aocs, sizeof(aocs));
 	memcpy(page + SIM_ID_CTRL_NVM_VER, &ver, sizeof(ver));
+	return SIM_OK;
+}
+
+/**
+ * sim_identify_ctrl_zns() - CNS 06h, CSI 02h: Zoned Namespace Command Set 1.1, figure 50
+ * Return: 0.
+ */
+uint16_t sim_identify_ctrl_zns(struct sim_req *req, struct sim_ns *ns, uint8_t *page)
+{
+	((struct nvme_zns_id_ctrl *)page)->zasl = req->ctrl->p.zasl;
 	return SIM_OK;
 }

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "../ns/ns.h"
 #include "tables.h"
 
 #define LOG_CSI(req) ((uint8_t)((req)->sqe.cdw14 >> 24))
@@ -85,12 +86,13 @@ static uint32_t cmd_scope(const struct sim_cmd *cmd)
 	}
 }
 
-static void put_effects(const struct sim_ctrl *c, bool admin, __le32 *effects)
+/* @csi: of the I/O commands, those this command set has */
+static void put_effects(const struct sim_ctrl *c, bool admin, uint8_t csi, __le32 *effects)
 {
 	for (unsigned int i = 0; i < 256; i++) {
 		const struct sim_cmd *cmd = sim_cmd_row(c, admin, (uint8_t)i);
 
-		if (cmd)
+		if (cmd && (!cmd->csi || cmd->csi >> csi & 1))
 			effects[i] = sim_le32(NVME_CMD_EFFECTS_CSUPP | cmd->effects |
 					      cmd_scope(cmd) << SIM_SCOPE_SHIFT);
 	}
@@ -100,9 +102,12 @@ static uint16_t log_effects(struct sim_req *req, uint8_t *page)
 {
 	struct nvme_cmd_effects_log *log = (struct nvme_cmd_effects_log *)page;
 
-	put_effects(req->ctrl, true, log->acs);
-	if (LOG_CSI(req) == NVME_CSI_NVM || NVME_CC_CSS(req->ctrl->cc) != NVME_CC_CSS_CSI)
-		put_effects(req->ctrl, false, log->iocs);
+	const bool by_csi = NVME_CC_CSS(req->ctrl->cc) == NVME_CC_CSS_CSI;
+	const uint8_t csi = by_csi ? LOG_CSI(req) : NVME_CSI_NVM;
+
+	put_effects(req->ctrl, true, 0, log->acs);
+	if (csi == NVME_CSI_NVM || csi == NVME_CSI_ZNS)
+		put_effects(req->ctrl, false, csi, log->iocs);
 	return SIM_OK;
 }
 
@@ -136,22 +141,24 @@ static uint16_t log_mi(struct sim_req *req, uint8_t *page)
 #define LOG_ANA                                                                                \
 	(sizeof(struct nvme_ana_log) + SIM_NN * (sizeof(struct nvme_ana_group_desc) + 4))
 
-/* LID, LPA, bytes, name, fill, read, taken, multi */
+/* LID, LPA, bytes, name, fill, read, taken, multi, ns, ns_read */
 const struct sim_log sim_log_rows[] = {
 	{ 0x00, NVME_CTRL_LPA_LI0_LI5_LI12_LI13, 1024, "Supported Log Pages", log_supported, NULL,
-	  NULL, false },
-	{ 0x01, 0, (SIM_ELPE + 1) * 64, "Error Information", log_error, NULL, NULL, false },
-	{ 0x02, 0, 512, "SMART / Health Information", log_smart, NULL, NULL, false },
-	{ 0x03, 0, 512, "Firmware Slot Information", log_firmware, NULL, NULL, false },
+	  NULL, false, false, NULL },
+	{ 0x01, 0, (SIM_ELPE + 1) * 64, "Error Information", log_error, NULL, NULL, false, false, NULL },
+	{ 0x02, 0, 512, "SMART / Health Information", log_smart, NULL, NULL, false, false, NULL },
+	{ 0x03, 0, 512, "Firmware Slot Information", log_firmware, NULL, NULL, false, false, NULL },
 	{ 0x04, 0, 4096, "Changed Attached Namespace List", log_changed_ns, changed_ns_read,
-	  NULL, false },
+	  NULL, false, false, NULL },
 	{ 0x05, NVME_CTRL_LPA_CMD_EFFECTS, 4096, "Commands Supported and Effects", log_effects,
-	  NULL, NULL, false },
-	{ 0x0c, 0, LOG_ANA, "Asymmetric Namespace Access", sim_ana_log, NULL, NULL, true },
-	{ 0x0e, 0, SIM_LOG_MAX, "LBA Status Information", sim_lbas_log, sim_lbas_read, NULL, false },
-	{ 0x12, 0, 1024, "Feature Identifiers Supported and Effects", log_features, NULL, NULL, false },
-	{ 0x13, 0, 4096, "NVMe-MI Commands Supported and Effects", log_mi, NULL, NULL, false },
-	{ 0x80, 0, 64, "Reservation Notification", sim_resv_log_fill, NULL, sim_resv_log_taken, false },
+	  NULL, NULL, false, false, NULL },
+	{ 0x0c, 0, LOG_ANA, "Asymmetric Namespace Access", sim_ana_log, NULL, NULL, true, false, NULL },
+	{ 0x0e, 0, SIM_LOG_MAX, "LBA Status Information", sim_lbas_log, sim_lbas_read, NULL, false, false, NULL },
+	{ 0x12, 0, 1024, "Feature Identifiers Supported and Effects", log_features, NULL, NULL, false, false, NULL },
+	{ 0x13, 0, 4096, "NVMe-MI Commands Supported and Effects", log_mi, NULL, NULL, false, false, NULL },
+	{ 0x80, 0, 64, "Reservation Notification", sim_resv_log_fill, NULL, sim_resv_log_taken, false, false, NULL },
+	{ SIM_LID_CHANGED_ZONES, 0, 4096, "Changed Zone List", sim_zone_log, NULL, NULL, false, true,
+	  sim_zone_log_read },
 };
 const unsigned int sim_nr_log_rows = sizeof(sim_log_rows) / sizeof(sim_log_rows[0]);
 
@@ -176,12 +183,23 @@ static uint16_t log_transfer(struct sim_req *req, const struct sim_log *row, uin
 	return status;
 }
 
+static uint16_t check_nsid(struct sim_req *req, const struct sim_log *row)
+{
+	const uint32_t nsid = req->sqe.nsid;
+
+	if (row->ns ? req->ns != NULL : !nsid || nsid == SIM_NSID_ALL)
+		return SIM_OK;
+	req->err_loc = SIM_PEL_NSID;
+	return row->ns && nsid > SIM_NN && nsid != SIM_NSID_ALL ? SIM_INVALID_NS :
+								  SIM_INVALID_FIELD;
+}
+
 /**
  * sim_get_log_page() - Get Log Page command
  *
  * NVMe Base 2.1, section 5.1.12. A read that goes past the end of the page ends in zeroes; one that
- * starts past it is an invalid field. All pages here have the scope of the controller or the NVM
- * subsystem: the NSID is 0h or FFFFFFFFh.
+ * starts past it is an invalid field. Where the scope of a page is the controller or the NVM
+ * subsystem, the NSID is 0h or FFFFFFFFh.
  * Return: a status.
  */
 uint16_t sim_get_log_page(struct sim_req *req)
@@ -204,8 +222,9 @@ uint16_t sim_get_log_page(struct sim_req *req)
 		req->err_loc = SIM_PEL_CDW(10, 0);
 		return SIM_INVALID_LOG;
 	}
-	if (sqe->nsid && sqe->nsid != SIM_NSID_ALL)
-		return sim_bad_field(req, SIM_PEL_NSID);
+	status = check_nsid(req, row);
+	if (status)
+		return status;
 	if (index_offset)
 		return sim_bad_field(req, SIM_PEL_CDW(14, 23));
 	if (off & 3 || off > row->len)
@@ -228,6 +247,8 @@ uint16_t sim_get_log_page(struct sim_req *req)
 
 	if (row->read)
 		row->read(req->ctrl);
-	sim_aer_clear(req->ctrl, lid, mark);
+	if (row->ns_read)
+		row->ns_read(req);
+	sim_aer_clear(req->ctrl, lid, row->ns ? sqe->nsid : 0, mark);
 	return SIM_OK;
 }

@@ -63,9 +63,17 @@ static void set_shst(struct sim_ctrl *c, uint32_t shst)
 /* everything is flushed; writer side held */
 static void shutdown_done(struct sim_ctrl *c)
 {
+	struct sim_subsys *s = c->subsys;
+
 	c->shutdown->active = false;
 	sim_smart_shutdown(c); /* and syncs the journal */
 	set_shst(c, NVME_CSTS_SHST_CMPLT);
+	/* of all that are in use: a controller that is not enabled has nothing to shut down */
+	for (unsigned int i = 0; i < SIM_MAX_CTRL; i++)
+		if (s->ctrl[i] && NVME_CC_EN(s->ctrl[i]->cc) &&
+		    NVME_CSTS_SHST(s->ctrl[i]->csts) != NVME_CSTS_SHST_CMPLT)
+			return;
+	sim_subsys_settle(s);
 }
 
 /* a store finished a flush: on any thread, perhaps before its flush returned */
@@ -127,6 +135,7 @@ static void do_enable(struct sim_ctrl *c)
 		do_fail(c);
 		return;
 	}
+	sim_attach_css(c);
 	sim_smart_power_on(c);
 	c->csts = (c->csts & ~CSTS_SHST) | CSTS_RDY;
 }
@@ -151,6 +160,7 @@ static void do_clear(struct sim_ctrl *c)
 	atomic_store(&c->queue_fault, false);
 	atomic_store(&c->intx_dirty, true);
 	c->cc = 0;
+	sim_attach_css(c);
 	c->csts &= CSTS_NSSRO;
 	c->intms = 0;
 	sim_virt_reset(c, false);

@@ -211,6 +211,13 @@ static void run_kicked(struct sim_ctrl *c)
 			sq_run(c, c->sq[i]);
 }
 
+static bool is_exclusive(const struct sim_req *req)
+{
+	const struct sim_cmd *row = req->row;
+
+	return row && (row->flags & SIM_CMD_EXCL || (row->excl && row->excl(&req->sqe)));
+}
+
 /*
  * Runs what is in the queue; this thread has its running flag.
  * Return: whether the queue is still there. The reader side is held before and after.
@@ -240,7 +247,7 @@ static bool sq_drain(struct sim_ctrl *c, struct sim_sq *sq)
 			break;
 		}
 		req->row = sim_cmd_row(c, !qid, req->sqe.opcode);
-		if (req->row && req->row->flags & SIM_CMD_EXCL && !excl) {
+		if (!excl && is_exclusive(req)) {
 			/* nothing was consumed yet: fetch it again under the writer side */
 			sim_read_unlock(l);
 			sim_write_lock(l);

@@ -46,12 +46,13 @@ enum sim_cns_nsid {
 
 /**
  * struct sim_identify - one CNS value
- * @csi:  CDW11 bits 31:24 select the I/O Command Set; one not supported is an invalid field
+ * @csi:  the I/O Command Sets, a bit each, that CDW11 bits 31:24 can name; another one is an invalid
+ *        field, unless it has a row of its own. 0: the field is ignored
  * @fill: fill the zeroed 4,096 bytes of @page. @ns is what @nsid asked for, else NULL
  */
 struct sim_identify {
 	uint8_t cns;
-	bool csi;
+	uint8_t csi;
 	enum sim_cns_nsid nsid;
 	const char *name;
 	uint16_t (*fill)(struct sim_req *req, struct sim_ns *ns, uint8_t *page);
@@ -63,6 +64,11 @@ extern const unsigned int sim_nr_identify_rows;
 /* identify_ctrl.c */
 uint16_t sim_identify_ctrl(struct sim_req *req, struct sim_ns *ns, uint8_t *page);
 uint16_t sim_identify_ctrl_nvm(struct sim_req *req, struct sim_ns *ns, uint8_t *page);
+uint16_t sim_identify_ctrl_zns(struct sim_req *req, struct sim_ns *ns, uint8_t *page);
+
+/** sim_iocs_vector() - combination @i of I/O Command Sets that can be used at a time (CNS 1Ch), a bit
+ * each; 0: there is no such combination */
+uint64_t sim_iocs_vector(unsigned int i);
 
 /** sim_oaes() - OAES of Identify Controller, which are also the notices that Asynchronous Event
  * Configuration can enable (identify_ctrl.c) */
@@ -123,6 +129,8 @@ void sim_feat_defaults(const struct sim_ctrl *c, struct sim_feat *f);
  * @read: the page was read with Retain Asynchronous Event cleared; may be NULL
  * @taken: the page was read, whatever that bit says; may be NULL
  * @multi: it is there in subsystems that are configured for several controllers, only
+ * @ns:    it is of the namespace that the NSID names, an attached one (req->ns)
+ * @ns_read: as @read
  */
 struct sim_log {
 	uint8_t lid;
@@ -132,7 +140,8 @@ struct sim_log {
 	uint16_t (*fill)(struct sim_req *req, uint8_t *page);
 	void (*read)(struct sim_ctrl *c);
 	void (*taken)(struct sim_ctrl *c);
-	bool multi;
+	bool multi, ns;
+	void (*ns_read)(struct sim_req *req);
 };
 
 extern const struct sim_log sim_log_rows[];

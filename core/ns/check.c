@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "ns.h"
+#include "zone.h"
 
 #define BLOCK_MIN 512u
 #define BLOCK_MAX (2u << 20)
@@ -132,6 +133,86 @@ static bool check_atomic(const struct sim_subsys *s, struct sim_ns_params *p, st
 	return check_boundaries(p, awun, awupf, msg);
 }
 
+/* Zone Random Write Areas; ZRWASZ and ZRWAFG have 16 bits of blocks */
+static bool check_zrwa(const struct sim_ns_params *p, struct sim_msg *msg)
+{
+	const struct sim_zoned_params *z = &p->zoned;
+	const uint32_t lbs = p->logical_block_size;
+	const uint64_t fg = z->zrwafg == UINT64_MAX ? lbs : z->zrwafg;
+	const uint64_t capacity = sim_zone_bytes(p, true);
+
+	if (!z->zrwas)
+		return true;
+	if (z->zrwas % lbs)
+		return no(msg,
+			  "zoned.zrwas %" PRIu64
+			  " is not a multiple of logical_block_size %" PRIu32,
+			  z->zrwas, lbs);
+	if (!fg || fg % lbs)
+		return no(msg,
+			  "zoned.zrwafg %" PRIu64
+			  " is not a multiple of logical_block_size %" PRIu32,
+			  fg, lbs);
+	if (z->zrwas % fg)
+		return no(msg, "zoned.zrwas %" PRIu64 " is not a multiple of zoned.zrwafg %" PRIu64,
+			  z->zrwas, fg);
+	if (z->zrwas / lbs > UINT16_MAX)
+		return no(msg, "zoned.zrwas %" PRIu64 ": at most %u blocks can be reported",
+			  z->zrwas, UINT16_MAX);
+	if (z->zrwas > capacity)
+		return no(msg, "zoned.zrwas %" PRIu64 " is larger than zoned.zone_capacity %" PRIu64,
+			  z->zrwas, capacity);
+	if (z->max_active && z->numzrwa > z->max_active)
+		return no(msg,
+			  "zoned.numzrwa %" PRIu32 " is larger than zoned.max_active %" PRIu32,
+			  z->numzrwa, z->max_active);
+	return true;
+}
+
+static bool check_zoned(const struct sim_ns_params *p, struct sim_msg *msg)
+{
+	const struct sim_zoned_params *z = &p->zoned;
+	const uint32_t lbs = p->logical_block_size;
+	const struct sim_lbaf f = { .lbads = (uint8_t)__builtin_ctz(lbs), .ms = p->ms };
+	const uint64_t zsze = sim_zone_blocks(p, &f, false), zcap = sim_zone_blocks(p, &f, true);
+	const uint64_t blocks = sim_ns_blocks_in(&f, p->store->size);
+
+	if (!zsze)
+		return no(msg, "zoned.zone_size %" PRIu64 " is too small: a zone has at least one "
+			       "block of %" PRIu32 " bytes",
+			  z->zone_size, lbs);
+	if (zsze > SIM_ZONE_BLOCKS_MAX)
+		return no(msg, "zoned.zone_size %" PRIu64 " is too large", z->zone_size);
+	if (!zcap)
+		return no(msg, "zoned.zone_capacity %" PRIu64 " is too small: it is at least one "
+			       "block of %" PRIu32 " bytes",
+			  z->zone_capacity, lbs);
+	if (sim_zone_bytes(p, true) > sim_zone_bytes(p, false))
+		return no(msg,
+			  "zoned.zone_capacity %" PRIu64
+			  " exceeds zoned.zone_size %" PRIu64,
+			  z->zone_capacity, sim_zone_bytes(p, false));
+	if (blocks < zsze)
+		return no(msg,
+			  "zoned.zone_size: not one zone of %" PRIu64
+			  " blocks fits into a namespace of %" PRIu64,
+			  zsze, blocks);
+	if (blocks / zsze > SIM_ZONES_MAX)
+		return no(msg, "zoned.zone_size: %" PRIu64 " zones are too many, %u can be",
+			  blocks / zsze, SIM_ZONES_MAX);
+	if (z->max_active && z->max_open > z->max_active)
+		return no(msg,
+			  "zoned.max_open %" PRIu32 " exceeds zoned.max_active %" PRIu32,
+			  z->max_open, z->max_active);
+	if (z->descr_ext_size % 64)
+		return no(msg, "zoned.descr_ext_size %" PRIu32 " is not a multiple of 64",
+			  z->descr_ext_size);
+	if (z->descr_ext_size / 64 > 255)
+		return no(msg, "zoned.descr_ext_size %" PRIu32 " is too large, %u at most",
+			  z->descr_ext_size, 255 * 64);
+	return check_zrwa(p, msg);
+}
+
 bool sim_ns_params_check(const struct sim_subsys *s, struct sim_ns_params *p, struct sim_msg *msg)
 {
 	if (!p->nsid || p->nsid > SIM_NN)
@@ -145,5 +226,5 @@ bool sim_ns_params_check(const struct sim_subsys *s, struct sim_ns_params *p, st
 			  "namespace %" PRIu32 " needs at least one block of %" PRIu32
 			  " bytes, its store has %" PRIu64,
 			  p->nsid, p->logical_block_size + p->ms, p->store->size);
-	return true;
+	return !p->zoned.on || check_zoned(p, msg);
 }

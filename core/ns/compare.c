@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "rw.h"
+#include "zone.h"
 
 /*
  * Blocks with metadata are compared in pieces. A slot takes the host's blocks; its scratch memory
@@ -215,6 +216,8 @@ uint16_t sim_nvm_verify(struct sim_req *req)
 	if (req->ctrl->p.vsl && bytes > 4096ull << req->ctrl->p.vsl)
 		return sim_bad_field(req, PEL_NLB);
 	status = sim_check_slba(req);
+	if (!status && ns->zones)
+		status = sim_zone_check_read(req, ns, sim_slba(req), sim_nlb(req));
 	if (!status)
 		status = sim_pi_parse(req, SIM_PI_VERIFY, &pi);
 	if (status)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "rw.h"
+#include "zone.h"
 
 #define CDW12_NR 0x000000ffu	/* Number of Ranges, 0's based */
 #define CDW12_DTYPE 0x00f00000u /* Directive Type */
@@ -194,6 +195,8 @@ static uint16_t check_sources(struct copy *c)
 		if (s->ns->p.mssrl && s->nlb > s->ns->p.mssrl)
 			return SIM_COPY_SIZE_LIMIT;
 		status = sim_check_range(c->req, s->ns, s->slba, s->nlb);
+		if (!status && s->ns->zones)
+			status = sim_zone_check_read(c->req, s->ns, s->slba, s->nlb);
 		if (!status)
 			status = sim_resv_check(c->req, s->ns, SIM_RESV_READ);
 		if (status)
@@ -447,6 +450,7 @@ uint16_t sim_nvm_copy(struct sim_req *req)
 {
 	struct copy c;
 	struct sim_stage_slot slot;
+	struct sim_zone_write zw;
 	unsigned int copied = 0;
 	uint16_t status;
 
@@ -459,14 +463,21 @@ uint16_t sim_nvm_copy(struct sim_req *req)
 		return status;
 
 	sim_stage_get(c.dst->subsys, &slot);
-	claim(&c);
-	status = check_readable(&c);
-	if (!status)
-		status = move(&c, &slot, &copied);
-	sim_range_unlock_all(c.ranges, c.nr + 1);
+	if (c.dst->zones)
+		status = sim_zone_write_begin(&zw, req, c.dst, c.sdlba, c.total, false);
+	if (!status) {
+		claim(&c);
+		status = check_readable(&c);
+		if (!status)
+			status = move(&c, &slot, &copied);
+		if (c.dst->zones)
+			sim_zone_write_end(&zw, status);
+		sim_range_unlock_all(c.ranges, c.nr + 1);
+	}
 	sim_stage_put(c.dst->subsys, &slot);
 	if (status) {
-		req->result = copied;
+		/* of what a zone was to get, nothing is there if not all is */
+		req->result = c.dst->zones ? 0 : copied;
 		return sim_media_result(req, status);
 	}
 	sim_count(&req->ctrl->cnt->reads, 1);

@@ -46,6 +46,8 @@ static void flush_add(struct sim_req *req, struct sim_ns *ns)
 {
 	struct sim_store *st = ns->media.store;
 
+	if (ns->zones && sim_zones_dirty(ns))
+		atomic_fetch_add(&ns->media.blocks.changes, 1);
 	/* which blocks are written first: data of a block that is not, is not read */
 	if (sim_media_sync(&ns->media))
 		atomic_store(failed(req), 1);

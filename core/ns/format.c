@@ -17,6 +17,7 @@
 #include "../ctrl/tables.h"
 #include "../persist/persist.h"
 #include "ns.h"
+#include "zone.h"
 
 #define FMT_LBAFL(cdw10) ((cdw10) & 0xf)
 #define FMT_MSET (1u << 4)
@@ -341,6 +342,7 @@ static uint16_t check_extended(struct sim_req *req, const struct sim_ns *ns, uin
 
 static uint16_t check_ns(struct sim_req *req, struct sim_ns *ns, const struct sim_ns_shape *shape)
 {
+	uint64_t blocks;
 	uint16_t status;
 
 	if (atomic_load(&ns->format_left))
@@ -355,7 +357,10 @@ static uint16_t check_ns(struct sim_req *req, struct sim_ns *ns, const struct si
 	status = check_extended(req, ns, shape->lbaf);
 	if (status)
 		return status;
-	if (!sim_ns_blocks_in(&ns->lbafs[shape->lbaf], ns->p.store->size))
+	blocks = sim_ns_blocks_in(&ns->lbafs[shape->lbaf], ns->p.store->size);
+	if (ns->zones)
+		blocks = sim_zones_fill(&ns->p, &ns->lbafs[shape->lbaf], blocks);
+	if (!blocks)
 		return SIM_INVALID_FORMAT;
 	status = sim_wp_check(ns);
 	return status ? status : sim_resv_check(req, ns, SIM_RESV_WRITE);
@@ -408,6 +413,8 @@ static uint16_t begin(struct sim_req *req, struct sim_ns *ns, const struct sim_n
 		rec_clear(ns);
 		return SIM_INTERNAL;
 	}
+	if (ns->zones)
+		sim_zones_format(ns);
 	sim_ns_get_shape(ns, &new);
 	ns->format.req = req;
 	ns->format.erased = 0;

@@ -9,6 +9,7 @@
 
 #include "ns.h"
 #include "record.h"
+#include "zone.h"
 
 #define STS_32 16 /* the least Storage Tag a 32-bit guard comes with (5.3.1.4) */
 
@@ -50,6 +51,7 @@ static struct sim_ns *alloc(struct sim_subsys *s, const struct sim_ns_params *p,
 	ns->anagrpid = p->nsid;
 	ns->wc_enabled = p->write_cache;
 	ns->capacity = p->store->size;
+	ns->csi = p->zoned.on ? NVME_CSI_ZNS : NVME_CSI_NVM;
 	ns->nlbaf = sim_ns_formats(ns->lbafs, own);
 	ns->wp = sim_wp_load(s, ns->nsid);
 	ns->resv = sim_resv_new(ns);
@@ -78,9 +80,16 @@ static struct sim_ns *open_media(struct sim_ns *ns, bool formatting, struct sim_
 {
 	struct sim_media_params mp;
 
+	if (ns->p.store->fresh && sim_zones_drop(ns->subsys, ns->nsid)) {
+		snprintf(msg->text, sizeof(msg->text),
+			 "the zones of namespace %" PRIu32 " cannot be recorded", ns->nsid);
+		goto free_ns;
+	}
 	sim_ns_media_params(ns, &mp);
 	if (sim_media_open(&ns->media, &mp, msg))
 		goto free_ns;
+	if (ns->p.zoned.on && sim_zones_open(ns, formatting, msg))
+		goto close;
 	if (formatting && sim_format_recover(ns)) {
 		snprintf(msg->text, sizeof(msg->text),
 			 "the Format of namespace %" PRIu32 " that was interrupted cannot be finished",
@@ -90,11 +99,29 @@ static struct sim_ns *open_media(struct sim_ns *ns, bool formatting, struct sim_
 	return ns;
 
 close:
+	sim_zones_close(ns, false);
 	sim_media_close(&ns->media, false);
 free_ns:
 	sim_resv_free(ns, false);
 	free(ns);
 	return NULL;
+}
+
+/* a namespace is of one command set for ever; on a medium made just now, it is another namespace */
+static bool same_set(struct sim_ns *ns, struct sim_msg *msg)
+{
+	const bool zoned = ns->p.zoned.on, fresh = ns->p.store->fresh;
+	const bool was = !fresh && sim_zones_was(ns->subsys, ns->nsid);
+	const uint8_t csi = zoned ? NVME_CSI_ZNS : NVME_CSI_NVM;
+
+	if (fresh || (ns->csi == csi && (zoned || !was))) {
+		ns->csi = csi;
+		return true;
+	}
+	snprintf(msg->text, sizeof(msg->text),
+		 "namespace %" PRIu32 " was made %s zones, which is for ever; zoned is %s now",
+		 ns->nsid, zoned ? "without" : "with", zoned ? "on" : "off");
+	return false;
 }
 
 struct sim_ns *sim_ns_new(struct sim_subsys *s, const struct sim_ns_params *p, struct sim_msg *msg)
@@ -103,6 +130,7 @@ struct sim_ns *sim_ns_new(struct sim_subsys *s, const struct sim_ns_params *p, s
 	struct sim_ns_params np = *p;
 	struct sim_lbaf own;
 	struct sim_ns *ns;
+	bool formatting;
 
 	if (!sim_ns_params_check(s, &np, msg))
 		return NULL;
@@ -113,7 +141,12 @@ struct sim_ns *sim_ns_new(struct sim_subsys *s, const struct sim_ns_params *p, s
 	shape.lbaf = sim_ns_find_format(ns->lbafs, ns->nlbaf, &own);
 	sim_ns_set_shape(ns, &shape, 0);
 	take_record(ns);
-	return open_media(ns, sim_format_take(ns), msg);
+	formatting = sim_format_take(ns);
+	if (same_set(ns, msg))
+		return open_media(ns, formatting, msg);
+	sim_resv_free(ns, false);
+	free(ns);
+	return NULL;
 }
 
 struct sim_ns *sim_ns_create(struct sim_subsys *s, const struct sim_ns_params *p,
@@ -133,6 +166,7 @@ struct sim_ns *sim_ns_create(struct sim_subsys *s, const struct sim_ns_params *p
 void sim_ns_free(struct sim_ns *ns, bool forget)
 {
 	sim_format_drop(ns, forget);
+	sim_zones_close(ns, forget);
 	sim_media_close(&ns->media, forget);
 	if (forget)
 		sim_wp_save(ns->subsys, ns->nsid, SIM_WP_NONE);

@@ -49,6 +49,8 @@ struct sim_format {
 	uint16_t cntlid;
 };
 
+struct sim_zones; /* zone.h */
+
 /**
  * struct sim_ns - a namespace
  * @nsze, @ncap: logical blocks
@@ -61,6 +63,7 @@ struct sim_format {
  * @formatted: a host chose the format (Format NVM, Namespace Management): it is recorded as such
  * @conf_deleted: a created one, in the place of a configured one that was deleted (record.h)
  * @capacity: NVMCAP, bytes
+ * @zones:    of a zoned namespace (@csi 2); else NULL
  * @attach_set, @attach_val: by CNTLID, what Namespace Attachment decided (record.h)
  */
 struct sim_ns {
@@ -77,6 +80,7 @@ struct sim_ns {
 	struct sim_lbaf lbafs[SIM_LBAF_MAX];
 	struct sim_media media;
 	struct sim_resv *resv;
+	struct sim_zones *zones;
 	_Atomic uint32_t format_left;
 	_Atomic uint8_t wp;
 	bool created;
@@ -163,6 +167,7 @@ void sim_ns_fill_id(const struct sim_ns *ns, struct nvme_id_ns *id); /* CNS 00h 
 void sim_ns_fill_independent(const struct sim_ns *ns,
 			     struct nvme_id_independent_id_ns *id); /* 08h */
 void sim_ns_fill_nvm(const struct sim_ns *ns, struct nvme_nvm_id_ns *id); /* 05h CSI 0 */
+void sim_ns_fill_zns(const struct sim_ns *ns, struct nvme_zns_id_ns *id); /* 05h CSI 2; zoned */
 /** sim_ns_fill_descs() - Namespace Identification Descriptors. Return: bytes used */
 size_t sim_ns_fill_descs(const struct sim_ns *ns, uint8_t buf[4096]); /* 03h */
 /** sim_ns_fill_common() - CNS 00h for NSID FFFFFFFFh (@id), CNS 05h likewise (@nvm): what all
@@ -229,6 +234,25 @@ uint16_t sim_get_lba_status(struct sim_req *req); /* admin command 86h */
 
 /** sim_copy_formats() - OCFS of Identify Controller: a bit a Copy Descriptor Format */
 uint16_t sim_copy_formats(void);
+
+/* ---- zoned namespaces (zone_*.c), rows in nvm.c --------------------------------------------- */
+
+uint16_t sim_zone_send(struct sim_req *req);	/* I/O command 79h */
+uint16_t sim_zone_receive(struct sim_req *req); /* 7Ah */
+uint16_t sim_zone_append(struct sim_req *req);	/* 7Dh */
+/** sim_zone_send_all() - whether a Zone Management Send selects all zones: then it is exclusive */
+bool sim_zone_send_all(const struct sim_sqe *sqe);
+uint16_t sim_zone_log(struct sim_req *req, uint8_t *page); /* log page BFh */
+void sim_zone_log_read(struct sim_req *req);
+/** sim_zones_reset_log() - an NVM Subsystem Reset: nothing has changed yet */
+void sim_zones_reset_log(struct sim_ns *ns);
+/** sim_zones_power() - zones get their initial state; writer side held */
+void sim_zones_power(struct sim_ns *ns);
+/** sim_zones_protect() - the namespace becomes write protected: active zones are Full; writer side
+ * held */
+void sim_zones_protect(struct sim_ns *ns);
+/** sim_zones_dirty() - whether zones have changed since this was asked the last time */
+bool sim_zones_dirty(struct sim_ns *ns);
 
 /* ---- LBA status (lbastatus.c) --------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nvm.c - the NVM Command Set's I/O commands: their rows, and Flush.
- * NVM Command Set 1.1, section 3.3; NVMe Base 2.1, section 7.
+ * nvm.c - the I/O commands of the NVM Command Set, and of the Zoned Namespace Command Set, which adds
+ * to it: their rows, and Flush. NVM Command Set 1.1, section 3.3; NVMe Base 2.1, section 7.
  */
 #include "../ctrl/tables.h"
 #include "ns.h"
@@ -98,6 +98,33 @@ const struct sim_cmd sim_nvm_cmds[256] = {
 		.flags = SIM_CMD_EXCL | SIM_CMD_ANA | SIM_CMD_FORMATTING |
 			 SIM_CMD_WP_DENIED,
 		.nsid = SIM_NSID_ACTIVE_OR_ALL,
+	},
+	/* Zoned Namespace Command Set 1.1, figure 12 */
+	[nvme_zns_cmd_mgmt_send] = {
+		.name = "Zone Management Send",
+		.handler = sim_zone_send,
+		.resv = SIM_RESV_WRITE,
+		.flags = SIM_CMD_WRITE,
+		.effects = NVME_CMD_EFFECTS_LBCC,
+		.nsid = SIM_NSID_ACTIVE,
+		.csi = 1u << NVME_CSI_ZNS,
+		.excl = sim_zone_send_all,
+	},
+	[nvme_zns_cmd_mgmt_recv] = {
+		.name = "Zone Management Receive",
+		.handler = sim_zone_receive,
+		.resv = SIM_RESV_READ,
+		.nsid = SIM_NSID_ACTIVE,
+		.csi = 1u << NVME_CSI_ZNS,
+	},
+	[nvme_zns_cmd_append] = {
+		.name = "Zone Append",
+		.handler = sim_zone_append,
+		.resv = SIM_RESV_WRITE,
+		.flags = SIM_CMD_WRITE,
+		.effects = NVME_CMD_EFFECTS_LBCC,
+		.nsid = SIM_NSID_ACTIVE,
+		.csi = 1u << NVME_CSI_ZNS,
 	},
 	[nvme_cmd_resv_register] = {
 		.name = "Reservation Register",

@@ -255,6 +255,18 @@ void sim_pi_generate(const struct sim_pi_cmd *pi, uint32_t first, const uint8_t 
 	}
 }
 
+void sim_pi_renumber(const struct sim_pi_cmd *pi, uint8_t *md, uint32_t nlb)
+{
+	const struct sim_pi_fmt *fmt = pi->fmt;
+
+	for (uint32_t i = 0; i < nlb; i++, md += fmt->ms) {
+		struct tuple t = get_tuple(fmt, md + fmt->off);
+
+		t.sp = to_space(fmt, storage_tag(fmt, t.sp), computed_ref(pi, i));
+		put_tuple(fmt, md + fmt->off, t);
+	}
+}
+
 /* tuples that say of themselves that they are not to be checked (section 5.3.3) */
 static bool escapes(const struct sim_pi_fmt *fmt, uint64_t app, uint64_t ref)
 {

@@ -102,6 +102,7 @@ void sim_pi_fields(struct sim_pi_cmd *pi, const struct sim_pi_fmt *fmt, uint64_t
 enum sim_pi_kind {
 	SIM_PI_READ,	/* Read, and what a Copy reads */
 	SIM_PI_WRITE,	/* Write, and what a Copy writes */
+	SIM_PI_APPEND,	/* Zone Append: as Write */
 	SIM_PI_COMPARE, /* Compare: PRACT shall be 0 */
 	SIM_PI_ZEROES,	/* Write Zeroes: PRCHK and STC shall be 0 */
 	SIM_PI_VERIFY,	/* Verify: with PRACT it is Invalid Field */
@@ -124,6 +125,9 @@ uint16_t sim_pi_valid(const struct sim_pi_cmd *pi, enum sim_pi_kind kind);
  */
 void sim_pi_generate(const struct sim_pi_cmd *pi, uint32_t first, const uint8_t *data, uint8_t *md,
 		     uint32_t nlb);
+/** sim_pi_renumber() - the reference tags of @nlb tuples become those that the command's computes;
+ * all else of them stays (Zone Append, PIREMAP) */
+void sim_pi_renumber(const struct sim_pi_cmd *pi, uint8_t *md, uint32_t nlb);
 /**
  * sim_pi_check() - check the tuples of @nlb blocks as the command asks
  * Return: 0, or Guard, Application Tag, Storage Tag or Reference Tag Check Error, the first of them

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "rw.h"
+#include "zone.h"
 
 #define CDW12_DTYPE 0x00f00000u /* Write: Directive Type */
 #define PEL_DTYPE SIM_PEL_CDW(12, 20)
@@ -91,6 +92,8 @@ uint16_t sim_rw_start(struct sim_rw *c, struct sim_req *req, enum sim_pi_kind ki
 	c->ns = ns;
 	c->slba = sim_slba(req);
 	c->nlb = sim_nlb(req);
+	c->append = kind == SIM_PI_APPEND;
+	c->remap = false;
 	data = (uint64_t)c->nlb << ns->lbads;
 	if (ns->pi.type) {
 		pi_status = sim_pi_parse(req, kind, &c->pi);
@@ -103,7 +106,9 @@ uint16_t sim_rw_start(struct sim_rw *c, struct sim_req *req, enum sim_pi_kind ki
 		md = (uint64_t)c->nlb * ns->ms;
 	if (!sim_mdts_ok(req->ctrl, sim_rw_bytes(req, c->nlb, c->md)))
 		return sim_bad_field(req, PEL_NLB);
-	status = sim_check_slba(req);
+	status = c->append ? SIM_OK : sim_check_slba(req);
+	if (!status && ns->zones && (kind == SIM_PI_READ || kind == SIM_PI_COMPARE))
+		status = sim_zone_check_read(req, ns, c->slba, c->nlb);
 	if (!status)
 		status = sim_iter_start(&c->data, req, ns->extended ? data + md : data);
 	if (!status && md && !ns->extended)
@@ -194,7 +199,10 @@ uint16_t sim_rw_check(struct sim_req *req, const struct sim_pi_cmd *pi, uint32_t
 
 /* ---- Write ---------------------------------------------------------------------------------- */
 
-/* section 5.3.2.1: what PRACT makes is made last, over whatever the host has sent in its place */
+/*
+ * Section 5.3.2.1: what PRACT makes is made last, over whatever the host has sent in its place. Of a
+ * Zone Append it is made when it is known where the blocks go.
+ */
 static uint16_t gather(struct sim_rw *c, const struct sim_stage_slot *slot)
 {
 	struct sim_rw_buf b;
@@ -206,25 +214,20 @@ static uint16_t gather(struct sim_rw *c, const struct sim_stage_slot *slot)
 		return status;
 	if (!c->pi.pract)
 		return sim_rw_check(c->req, &c->pi, 0, b.data, b.md, c->nlb);
-	sim_pi_generate(&c->pi, 0, b.data, b.md, c->nlb);
+	if (!c->append)
+		sim_pi_generate(&c->pi, 0, b.data, b.md, c->nlb);
 	return SIM_OK;
 }
 
-/* the blocks are claimed only when all that can go wrong on the host's side is behind */
-static uint16_t write_staged(struct sim_rw *c, struct sim_stage_slot *slot, bool claim)
+/* Zone Append: Media Reference Tag (Zoned Namespace Command Set 1.1, section 3.4.1.1) */
+static void place_tags(struct sim_rw *c, const struct sim_stage_slot *slot)
 {
-	struct sim_media *m = &c->ns->media;
-	struct sim_range r;
-	uint16_t status = gather(c, slot);
-
-	if (status)
-		return status;
-	if (claim)
-		sim_range_lock(&m->ranges, &r, c->slba, c->nlb, SIM_RANGE_WRITE);
-	status = sim_stage_commit(m, c->req, slot, c->slba, c->nlb);
-	if (claim)
-		sim_range_unlock(&m->ranges, &r);
-	return status;
+	if (c->remap)
+		c->pi.lbrt += c->slba - c->pi.slba;
+	if (c->pi.pract)
+		sim_pi_generate(&c->pi, 0, slot->data, slot->md, c->nlb);
+	else if (c->remap)
+		sim_pi_renumber(&c->pi, slot->md, c->nlb);
 }
 
 /*
@@ -234,7 +237,7 @@ static uint16_t write_staged(struct sim_rw *c, struct sim_stage_slot *slot, bool
  */
 static bool may_write_in_place(const struct sim_rw *c)
 {
-	return c->ns->media.store->solid && sim_pi_alone(&c->pi);
+	return c->ns->media.store->solid && sim_pi_alone(&c->pi) && !c->ns->zones;
 }
 
 static uint16_t write_in_place(struct sim_rw *c)
@@ -256,33 +259,49 @@ static uint16_t write_in_place(struct sim_rw *c)
 	return status;
 }
 
-static uint16_t write_direct(struct sim_rw *c, bool claim)
+/* the blocks, in @slot or (NULL) still the host's; @claim: they are not claimed yet */
+static uint16_t write_blocks(struct sim_rw *c, struct sim_stage_slot *slot, bool claim)
 {
 	struct sim_media *m = &c->ns->media;
+	struct sim_zone_write zw;
 	struct sim_range r;
 	uint16_t status;
 
+	if (c->ns->zones) {
+		status = sim_zone_write_begin(&zw, c->req, c->ns, c->slba, c->nlb, c->append);
+		if (status)
+			return status;
+		c->slba = zw.slba;
+		if (c->append && slot)
+			place_tags(c, slot);
+	}
 	if (claim)
 		sim_range_lock(&m->ranges, &r, c->slba, c->nlb, SIM_RANGE_WRITE);
-	status = sim_media_write(m, c->slba, c->nlb, &c->data);
+	status = slot ? sim_stage_commit(m, c->req, slot, c->slba, c->nlb) :
+			sim_media_write(m, c->slba, c->nlb, &c->data);
+	if (c->ns->zones)
+		sim_zone_write_end(&zw, status);
 	if (claim)
 		sim_range_unlock(&m->ranges, &r);
 	return status;
 }
 
-uint16_t sim_rw_write(struct sim_rw *c, struct sim_req *req, struct sim_stage_slot *slot)
+/* the zone and the blocks are taken only when all that can go wrong on the host's side is behind */
+static uint16_t write_staged(struct sim_rw *c, struct sim_stage_slot *slot, bool claim)
 {
-	struct sim_counters *cnt = req->ctrl->cnt;
+	uint16_t status = gather(c, slot);
+
+	return status ? status : write_blocks(c, slot, claim);
+}
+
+static uint16_t write_started(struct sim_rw *c, struct sim_stage_slot *slot)
+{
+	struct sim_counters *cnt = c->req->ctrl->cnt;
 	struct sim_stage_slot own;
 	uint16_t status;
 
-	if (req->sqe.cdw12 & CDW12_DTYPE)
-		return sim_bad_field(req, PEL_DTYPE);
-	status = sim_rw_start(c, req, SIM_PI_WRITE);
-	if (status)
-		return status;
 	if (!c->ns->ms) {
-		status = write_direct(c, !slot);
+		status = write_blocks(c, NULL, !slot);
 	} else if (slot) {
 		status = write_staged(c, slot, false);
 	} else if (may_write_in_place(c)) {
@@ -293,10 +312,34 @@ uint16_t sim_rw_write(struct sim_rw *c, struct sim_req *req, struct sim_stage_sl
 		sim_stage_put(c->ns->subsys, &own);
 	}
 	if (status)
-		return sim_media_result(req, status);
+		return sim_media_result(c->req, status);
 	sim_count(&cnt->writes, 1);
 	sim_count(&cnt->sectors_written, sim_sectors(c->ns, c->nlb));
 	return SIM_OK;
+}
+
+static uint16_t start_write(struct sim_rw *c, struct sim_req *req, enum sim_pi_kind kind)
+{
+	if (req->sqe.cdw12 & CDW12_DTYPE)
+		return sim_bad_field(req, PEL_DTYPE);
+	return sim_rw_start(c, req, kind);
+}
+
+uint16_t sim_rw_write(struct sim_rw *c, struct sim_req *req, struct sim_stage_slot *slot)
+{
+	uint16_t status = start_write(c, req, SIM_PI_WRITE);
+
+	return status ? status : write_started(c, slot);
+}
+
+uint16_t sim_rw_append(struct sim_rw *c, struct sim_req *req, bool remap)
+{
+	uint16_t status = start_write(c, req, SIM_PI_APPEND);
+
+	if (status)
+		return status;
+	c->remap = remap;
+	return write_started(c, NULL);
 }
 
 /**

@@ -16,6 +16,8 @@
 /**
  * struct sim_rw - a command that moves blocks between host and namespace
  * @md:   metadata moves, too; interleaved through @data, or separately through @meta
+ * @append: a Zone Append: @slba is the zone's first block until the zone is locked
+ * @remap:  reference tags of the medium count from where it is written (PIREMAP)
  * @data, @meta: walks of the data pointer and of the metadata pointer
  */
 struct sim_rw {
@@ -23,7 +25,7 @@ struct sim_rw {
 	struct sim_ns *ns;
 	uint64_t slba;
 	uint32_t nlb;
-	bool md;
+	bool md, append, remap;
 	struct sim_pi_cmd pi;
 	struct sim_iter data, meta;
 };
@@ -53,6 +55,9 @@ void sim_rw_slot(const struct sim_stage_slot *slot, struct sim_rw_buf *b);
  */
 uint16_t sim_rw_check(struct sim_req *req, const struct sim_pi_cmd *pi, uint32_t first,
 		      const uint8_t *data, const uint8_t *md, uint32_t nlb);
+/** sim_rw_append() - a Zone Append, but for making it durable; its fields are checked. @c->slba is
+ * where it went. */
+uint16_t sim_rw_append(struct sim_rw *c, struct sim_req *req, bool remap);
 /**
  * sim_rw_write() - a Write, but for making it durable
  * @slot: NULL: one is taken as needed, and the blocks are claimed; else both are the caller's

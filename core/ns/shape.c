@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ns.h"
+#include "zone.h"
 
 /*
  * What every namespace offers. The first eight are QEMU's, with QEMU's numbers. The others are
@@ -108,6 +109,11 @@ void sim_ns_set_shape(struct sim_ns *ns, const struct sim_ns_shape *shape, uint6
 	ns->pi = pi;
 	ns->nsze = nsze && nsze < most ? nsze : most;
 	ns->ncap = ns->nsze;
+	if (ns->p.zoned.on) {
+		ns->nsze = sim_zones_fill(&ns->p, f, ns->nsze);
+		ns->ncap = ns->nsze / sim_zone_blocks(&ns->p, f, false) *
+			   sim_zone_blocks(&ns->p, f, true);
+	}
 }
 
 void sim_ns_get_shape(const struct sim_ns *ns, struct sim_ns_shape *shape)

@@ -57,6 +57,8 @@ static uint16_t set_one(struct sim_req *req, struct sim_ns *ns, uint8_t wp)
 	if (sim_wp_save(ns->subsys, ns->nsid, wp))
 		return SIM_INTERNAL;
 	atomic_store(&ns->wp, wp);
+	if (ns->zones && wp != SIM_WP_NONE)
+		sim_zones_protect(ns);
 	sim_ns_changed(ns, req->ctrl);
 	return SIM_OK;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "rw.h"
+#include "zone.h"
 
 #define CDW12_DEAC (1u << 25) /* Write Zeroes: Deallocate */
 #define CDW10_NR 0x000000ffu  /* Dataset Management: Number of Ranges, 0's based */
@@ -44,6 +45,7 @@ uint16_t sim_nvm_write_zeroes(struct sim_req *req)
 	struct sim_ns *ns = req->ns;
 	bool deac = req->sqe.cdw12 & CDW12_DEAC, staged;
 	struct sim_stage_slot slot;
+	struct sim_zone_write zw;
 	struct sim_pi_cmd pi;
 	struct sim_range r;
 	uint16_t status = sim_check_slba(req);
@@ -55,10 +57,18 @@ uint16_t sim_nvm_write_zeroes(struct sim_req *req)
 	staged = pi.pract && !deac;
 	if (staged)
 		sim_stage_get(ns->subsys, &slot);
-	sim_range_lock(&ns->media.ranges, &r, sim_slba(req), sim_nlb(req), SIM_RANGE_WRITE);
-	status = staged ? zero_with_pi(req, &pi, &slot)
-			: sim_media_zero(&ns->media, req, sim_slba(req), sim_nlb(req), deac);
-	sim_range_unlock(&ns->media.ranges, &r);
+	if (ns->zones)
+		status = sim_zone_write_begin(&zw, req, ns, sim_slba(req), sim_nlb(req), false);
+	if (!status) {
+		sim_range_lock(&ns->media.ranges, &r, sim_slba(req), sim_nlb(req),
+			       SIM_RANGE_WRITE);
+		status = staged ? zero_with_pi(req, &pi, &slot) :
+				  sim_media_zero(&ns->media, req, sim_slba(req), sim_nlb(req),
+						 deac);
+		if (ns->zones)
+			sim_zone_write_end(&zw, status);
+		sim_range_unlock(&ns->media.ranges, &r);
+	}
 	if (staged)
 		sim_stage_put(ns->subsys, &slot);
 	return status ? sim_media_result(req, status) : sim_write_durable(req);
@@ -77,10 +87,13 @@ uint16_t sim_nvm_write_uncorrectable(struct sim_req *req)
 	struct sim_media *m = &req->ns->media;
 	uint64_t slba = sim_slba(req);
 	uint32_t nlb = sim_nlb(req);
+	struct sim_zone_write zw;
 	struct sim_range r;
 	uint16_t status = sim_check_slba(req);
 	bool more;
 
+	if (!status && req->ns->zones)
+		status = sim_zone_write_begin(&zw, req, req->ns, slba, nlb, false);
 	if (status)
 		return status;
 	sim_range_lock(&m->ranges, &r, slba, nlb, SIM_RANGE_WRITE);
@@ -90,6 +103,8 @@ uint16_t sim_nvm_write_uncorrectable(struct sim_req *req)
 		req->err_lba = slba;
 		status = SIM_WRITE_FAULT;
 	}
+	if (req->ns->zones)
+		sim_zone_write_end(&zw, status);
 	sim_range_unlock(&m->ranges, &r);
 	if (!status && more)
 		sim_lbas_found(req->ns);
@@ -116,7 +131,7 @@ static uint16_t deallocate(struct sim_req *req, uint64_t slba, uint64_t nlb)
  * sim_nvm_dataset_management() - Dataset Management
  *
  * NVM Command Set 1.1, section 3.3.3; DMRL, DMRSL and DMSL are 0, no limits. All ranges are checked
- * before the first is deallocated. The other attributes, and the context attributes of a range, are
+ * before the first is deallocated; a zone's write pointer stays where it is. The other attributes, and the context attributes of a range, are
  * hints this medium has no use for.
  * Return: a status.
  */
@@ -136,6 +151,9 @@ uint16_t sim_nvm_dataset_management(struct sim_req *req)
 	for (unsigned int i = 0; i < nr && !status; i++)
 		status = sim_check_range(req, req->ns, sim_le64(range[i].slba),
 					 sim_le32(range[i].nlb));
+	for (unsigned int i = 0; i < nr && !status && req->ns->zones; i++)
+		status = sim_zone_check_online(req, req->ns, sim_le64(range[i].slba),
+					       sim_le32(range[i].nlb));
 	if (status || !(req->sqe.cdw11 & CDW11_AD))
 		return status;
 	for (unsigned int i = 0; i < nr && !status; i++)

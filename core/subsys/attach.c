@@ -31,8 +31,35 @@ static void tell(struct sim_ctrl *c, uint32_t nsid, bool event)
 		sim_aer_event(c, AER_TYPE_NOTICE, AER_INFO_NS_ATTR, LID_CHANGED_NS);
 }
 
+/* CC.CSS leaves out all but the NVM Command Set: namespaces of others are not there */
+static bool left_out(const struct sim_ctrl *c, const struct sim_ns *ns)
+{
+	return ns->csi != NVME_CSI_NVM && NVME_CC_EN(c->cc) &&
+	       NVME_CC_CSS(c->cc) != NVME_CC_CSS_CSI;
+}
+
+static bool is_attached(const struct sim_ctrl *c, uint32_t nsid)
+{
+	return sim_ns_attached(c, nsid) || sim_bit(c->parked, nsid);
+}
+
+void sim_attach_css(struct sim_ctrl *c)
+{
+	for (uint32_t nsid = 1; nsid <= SIM_NN; nsid++) {
+		if (!is_attached(c, nsid))
+			continue;
+		sim_bit_clear(c->attached, nsid);
+		sim_bit_clear(c->parked, nsid);
+		sim_bit_set(left_out(c, c->subsys->ns[nsid]) ? c->parked : c->attached, nsid);
+	}
+}
+
 static void attach(struct sim_ctrl *c, uint32_t nsid)
 {
+	if (left_out(c, c->subsys->ns[nsid])) {
+		sim_bit_set(c->parked, nsid);
+		return;
+	}
 	sim_bit_set(c->attached, nsid);
 	sim_ana_touch(c, nsid);
 	tell(c, nsid, true);
@@ -40,6 +67,10 @@ static void attach(struct sim_ctrl *c, uint32_t nsid)
 
 static void detach(struct sim_ctrl *c, uint32_t nsid, bool event)
 {
+	if (sim_bit(c->parked, nsid)) {
+		sim_bit_clear(c->parked, nsid);
+		return;
+	}
 	sim_bit_clear(c->attached, nsid);
 	sim_ana_touch(c, nsid);
 	tell(c, nsid, event);
@@ -59,7 +90,7 @@ void sim_detach_all(struct sim_ns *ns, const struct sim_ctrl *by)
 	struct sim_subsys *s = ns->subsys;
 
 	for (unsigned int i = 0; i < SIM_MAX_CTRL; i++)
-		if (s->ctrl[i] && sim_ns_attached(s->ctrl[i], ns->nsid))
+		if (s->ctrl[i] && is_attached(s->ctrl[i], ns->nsid))
 			detach(s->ctrl[i], ns->nsid, s->ctrl[i] != by);
 }
 
@@ -114,7 +145,7 @@ static unsigned int nr_attached(const struct sim_ns *ns)
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < SIM_MAX_CTRL; i++)
-		n += s->ctrl[i] && sim_ns_attached(s->ctrl[i], ns->nsid);
+		n += s->ctrl[i] && is_attached(s->ctrl[i], ns->nsid);
 	return n;
 }
 
@@ -126,9 +157,11 @@ static uint16_t check_entry(const struct sim_ns *ns, uint16_t cntlid, bool add, 
 	if (!c)
 		return SIM_CTRL_LIST_INVALID;
 	if (!add)
-		return sim_ns_attached(c, ns->nsid) ? SIM_OK : SIM_NS_NOT_ATTACHED;
-	if (sim_ns_attached(c, ns->nsid))
+		return is_attached(c, ns->nsid) ? SIM_OK : SIM_NS_NOT_ATTACHED;
+	if (is_attached(c, ns->nsid))
 		return SIM_NS_ALREADY_ATTACHED;
+	if (left_out(c, ns) || !(sim_iocs_vector(c->feat.iocs_profile) >> ns->csi & 1))
+		return SIM_IOCS_NOT_ENABLED;
 	if (!ns->p.shared && (before || nr_attached(ns)))
 		return SIM_NS_IS_PRIVATE;
 	if (c->ana[ns->nsid] == SIM_ANA_PERSISTENT_LOSS)

@@ -154,7 +154,7 @@ static int add_configured(struct sim_subsys *s, struct sim_fn *fn, struct sim_ns
 	return 0;
 }
 
-static void flush_irqs(struct sim_subsys *s)
+void sim_irq_flush_all(struct sim_subsys *s)
 {
 	for (unsigned int i = 0; i < SIM_MAX_CTRL; i++)
 		if (s->ctrl[i])
@@ -176,8 +176,18 @@ int64_t sim_ns_add(struct sim_subsys *s, struct sim_fn *fn, const struct sim_ns_
 	sim_write_lock(&s->lock);
 	err = add_configured(s, fn, &np, msg);
 	sim_write_unlock(&s->lock);
-	flush_irqs(s);
+	sim_irq_flush_all(s);
 	return err ? err : (int64_t)np.nsid;
+}
+
+void sim_subsys_settle(struct sim_subsys *s)
+{
+	for (uint32_t nsid = 1; nsid <= SIM_NN; nsid++) {
+		if (!s->ns[nsid] || !s->ns[nsid]->zones)
+			continue;
+		sim_zones_power(s->ns[nsid]);
+		sim_zones_reset_log(s->ns[nsid]);
+	}
 }
 
 /*
@@ -197,8 +207,9 @@ void sim_subsys_reset(struct sim_subsys *s)
 			s->ctrl[i]->csts |= NVME_CSTS_NSSRO_MASK << NVME_CSTS_NSSRO_SHIFT;
 		sim_fn_note(s->ctrl[i]->fn, SIM_FN_RESET);
 	}
+	sim_subsys_settle(s);
 	sim_write_unlock(&s->lock);
-	flush_irqs(s);
+	sim_irq_flush_all(s);
 }
 
 void sim_arm(struct sim_subsys *s, uint64_t deadline_ns)

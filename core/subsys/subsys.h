@@ -71,11 +71,17 @@ static inline bool sim_bit(const uint32_t *map, uint32_t n)
 /** sim_arm() - something is due at @deadline_ns: tell the clock port if that is the earliest */
 void sim_arm(struct sim_subsys *s, uint64_t deadline_ns);
 
+/** sim_irq_flush_all() - deliver what every controller has to deliver; no lock may be held */
+void sim_irq_flush_all(struct sim_subsys *s);
 /** sim_subsys_reset() - NVM Subsystem Reset (NSSR); takes the writer side */
 void sim_subsys_reset(struct sim_subsys *s);
 
 /** sim_fn_free() - the end of a function and its controller, when nobody knows them any more */
 void sim_fn_free(struct sim_fn *fn);
+
+/** sim_subsys_settle() - an NVM Subsystem Reset, or the shutdown of all controllers: zones get their
+ * initial state; writer side held */
+void sim_subsys_settle(struct sim_subsys *s);
 
 /* ---- attachment (attach.c); the writer side is held ---------------------------------------- */
 
@@ -87,6 +93,9 @@ void sim_fn_free(struct sim_fn *fn);
 void sim_attach_ns(struct sim_ns *ns, struct sim_ctrl *c);
 /** sim_attach_ctrl() - the same for a controller that is new: the shared namespaces */
 void sim_attach_ctrl(struct sim_ctrl *c);
+/** sim_attach_css() - CC.CSS has changed: attached namespaces whose command set it leaves out are not
+ * there, and those that it lets in again are. CC.EN 0: all are. */
+void sim_attach_css(struct sim_ctrl *c);
 /** sim_detach_all() - the namespace goes: from every controller; @by gets no event, NULL: nobody */
 void sim_detach_all(struct sim_ns *ns, const struct sim_ctrl *by);
 /**

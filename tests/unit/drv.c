@@ -162,6 +162,7 @@ static void set_ports(struct drv *d, struct sim_dma_port *dma, struct sim_irq_po
 static void inherit(struct drv *d, struct drv *root)
 {
 	d->root = root;
+	d->css = root->css;
 	d->subsys = root->subsys;
 	d->store = root->store;
 	d->no_map = root->no_map;
@@ -229,6 +230,7 @@ struct drv *drv_new(const struct drv_params *params)
 	else
 		drv_params(&p);
 	d->root = d;
+	d->css = p.ns_bytes && p.ns.zoned.on ? 6 : 0;
 	d->now_ns = 1000000000;
 	d->wall_ms = 1700000000000;
 	d->armed = UINT64_MAX;
@@ -350,7 +352,7 @@ void drv_enable(struct drv *d)
 	drv_w32(d, NVME_REG_AQA, 31u << 16 | 31);
 	drv_w64(d, NVME_REG_ASQ, d->admin.sq_iova);
 	drv_w64(d, NVME_REG_ACQ, d->admin.cq_iova);
-	drv_w32(d, NVME_REG_CC, 1u | 6u << 16 | 4u << 20);
+	drv_w32(d, NVME_REG_CC, 1u | (uint32_t)d->css << 4 | 6u << 16 | 4u << 20);
 	assert_int_equal(drv_r32(d, NVME_REG_CSTS) & 3, 1); /* RDY, and not CFS */
 }
 

@@ -61,6 +61,7 @@ struct drv {
 	unsigned int xfers; /* calls of the DMA port's xfer */
 	unsigned int news[SIM_FN_GONE + 1]; /* by enum sim_fn_change: how often it was told */
 	struct drv *root; /* the function that drv_new() made: clock, subsystem, store are its */
+	uint8_t css; /* CC.CSS: 110b if the namespace of drv_new() is a zoned one */
 	struct drv *next; /* other functions of the subsystem, drv_add_fn() */
 	struct drv_window window[6]; /* by BAR */
 	struct drv *pf; /* of a VF */

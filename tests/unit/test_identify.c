@@ -45,8 +45,8 @@ static void test_ctrl(void **state)
 	assert_int_equal(get32(id + 80), drv_r32(d, 0x08)); /* the register VS says the same */
 	assert_int_not_equal(get32(id + 84), 0); /* RTD3R */
 	assert_int_not_equal(get32(id + 88), 0); /* RTD3E */
-	/* OAES: attached namespace attribute, LBA status information notices */
-	assert_int_equal(get32(id + 92), 1 << 8 | 1 << 13);
+	/* OAES: attached namespace attribute, LBA status information, zone descriptor notices */
+	assert_int_equal(get32(id + 92), 1 << 8 | 1 << 13 | 1 << 27);
 	/* CTRATT: 128-bit host identifier, namespace granularity, extended LBA formats */
 	assert_int_equal(get32(id + 96), 1 << 0 | 1 << 7 | 1 << 15);
 	assert_int_equal(id[111], 1); /* CNTRLTYPE: I/O controller */
@@ -301,7 +301,10 @@ static void test_csi(void **state)
 	drv_enable(d);
 	for (unsigned int i = 0; i < sizeof(cns); i++) {
 		assert_int_equal(identify(d, 1, cns[i], 0x00u << 24, &page), ST_OK);
-		assert_int_equal(identify(d, 1, cns[i], 0x02u << 24, &page), ST_INVALID_FIELD);
+		/* CSI 2h: the namespace itself is not a zoned one */
+		assert_int_equal(identify(d, 1, cns[i], 0x02u << 24, &page),
+				 cns[i] == 0x05 || cns[i] == 0x1b ? ST_INVALID_FIELD : ST_OK);
+		assert_int_equal(identify(d, 1, cns[i], 0x01u << 24, &page), ST_INVALID_FIELD);
 		assert_int_equal(identify(d, 1, cns[i], 0x30u << 24, &page), ST_INVALID_FIELD);
 	}
 	assert_int_equal(identify(d, 0, 0x06, 0, &page), ST_OK);
@@ -368,10 +371,12 @@ static void test_command_sets(void **state)
 
 	drv_enable(d);
 	assert_int_equal(identify(d, 0, 0x1c | 0xffffu << 16, 0, &page), ST_OK);
-	assert_int_equal(get64(page), 1); /* combination 0: the NVM Command Set */
-	assert_true(all_zero(page + 8, 4088));
+	assert_int_equal(get64(page), 5); /* combination 0: NVM and Zoned Namespaces */
+	assert_int_equal(get64(page + 8), 1);
+	assert_int_equal(get64(page + 16), 4);
+	assert_true(all_zero(page + 24, 4072));
 	assert_int_equal(identify(d, 0, 0x1c | cntlid << 16, 0, &page), ST_OK);
-	assert_int_equal(get64(page), 1);
+	assert_int_equal(get64(page), 5);
 	assert_int_equal(identify(d, 0, 0x1c | (cntlid + 1) << 16, 0, &page), ST_INVALID_FIELD);
 	drv_free(d);
 }
