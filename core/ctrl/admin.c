@@ -91,6 +91,13 @@ const struct sim_cmd sim_admin_cmds[256] = {
 		.oacs = NVME_CTRL_OACS_VIRT_MGMT,
 		.there = sim_is_primary,
 	},
+	[nvme_admin_dbbuf] = {
+		.name = "Doorbell Buffer Config",
+		.handler = sim_doorbell_buffer_config,
+		.flags = SIM_CMD_EXCL,
+		.oacs = NVME_CTRL_OACS_DBBUF_CFG,
+		.there = sim_dbbuf_there,
+	},
 	[nvme_admin_format_nvm] = {
 		.name = "Format NVM",
 		.handler = sim_format_nvm,

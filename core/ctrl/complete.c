@@ -124,6 +124,8 @@ void sim_cqe_write(struct sim_ctrl *c, struct sim_cq *cq, const struct sim_req *
 	if (!next)
 		cq->phase = !cq->phase;
 	cq->tail = next;
+	if (__builtin_expect(c->dbbuf.on, 0) && !atomic_load(&c->fn->msix_on))
+		sim_dbbuf_cq_look(c, cq); /* the pin goes down when the host has seen it all */
 	if (cq->irq_enabled && !(atomic_load_explicit(&c->coalesce.on, memory_order_relaxed) &&
 				 sim_coalesce_hold(c, cq)))
 		sim_irq_raise(c, cq->vector);
@@ -136,7 +138,7 @@ bool sim_req_post(struct sim_req *req)
 	bool wait;
 
 	mtx_lock(&cq->lock);
-	wait = cq->wait || sim_cq_full(cq);
+	wait = cq->wait || (sim_cq_full(cq) && (!sim_dbbuf_cq_look(sq->ctrl, cq) || sim_cq_full(cq)));
 	if (wait) {
 		mtx_lock(&sq->lock);
 		sq->nr_out++;

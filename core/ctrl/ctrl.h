@@ -495,6 +495,18 @@ struct sim_coalesce {
 	struct sim_coalesced *vec;
 };
 
+/** struct sim_dbbuf_mem - a doorbell buffer, at an address if it can be had */
+struct sim_dbbuf_mem {
+	uint64_t iova;
+	_Atomic uint32_t *ptr;
+};
+
+/** struct sim_dbbuf - Doorbell Buffer Config; changes under the writer side */
+struct sim_dbbuf {
+	bool on;
+	struct sim_dbbuf_mem shadow, eventidx;
+};
+
 /** struct sim_caps - what the tables' rows make a controller capable of */
 struct sim_caps {
 	uint16_t oacs, oncs;
@@ -552,6 +564,7 @@ struct sim_ctrl {
 	struct sim_cmb cmb;
 	struct sim_pmr pmr;
 	struct sim_coalesce coalesce;
+	struct sim_dbbuf dbbuf;
 };
 
 static inline bool sim_ns_attached(const struct sim_ctrl *c, uint32_t nsid)
@@ -663,6 +676,12 @@ uint64_t sim_lbas_run(struct sim_ctrl *c, uint64_t now);
 void sim_lbas_reset(struct sim_ctrl *c);
 uint16_t sim_lbas_log(struct sim_req *req, uint8_t *page); /* log page 0Eh */
 void sim_lbas_read(struct sim_ctrl *c);
+
+/* dbbuf.c */
+bool sim_dbbuf_there(const struct sim_ctrl *c);
+uint16_t sim_doorbell_buffer_config(struct sim_req *req); /* admin command 7Ch */
+void sim_dbbuf_new_queue(struct sim_ctrl *c, uint16_t qid, bool cq); /* it was created */
+void sim_dbbuf_reset(struct sim_ctrl *c); /* a Controller Level Reset: registers again */
 
 /* coalesce.c */
 int sim_coalesce_init(struct sim_ctrl *c); /* Return: 0 or SIM_ENOMEM */

@@ -44,6 +44,7 @@ static struct sim_cq *cq_new(struct sim_ctrl *c, uint16_t qid, uint64_t iova, ui
 	cq->entries = sim_dma_map(c, iova, (size_t)size << CQE_LOG2);
 	cq->wait_end = &cq->wait;
 	c->cq[qid] = cq;
+	sim_dbbuf_new_queue(c, qid, true);
 	return cq;
 }
 
@@ -75,6 +76,7 @@ static struct sim_sq *sq_new(struct sim_ctrl *c, uint16_t qid, struct sim_cq *cq
 	atomic_init(&sq->half_at, UINT32_MAX);
 	cq->nr_sqs++;
 	c->sq[qid] = sq;
+	sim_dbbuf_new_queue(c, qid, false);
 	return sq;
 
 free_reqs:

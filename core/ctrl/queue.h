@@ -77,6 +77,30 @@ void sim_req_unlink(struct sim_req *req);
 /** sim_sq_destroy() - free the memory of a dead queue */
 void sim_sq_destroy(struct sim_sq *sq);
 
+/* ---- doorbells (ring.c), and their shadows (dbbuf.c) ----------------------------------------- */
+
+/** sim_ring_dist() - steps from @a to @b around a ring of @size */
+static inline uint32_t sim_ring_dist(uint32_t a, uint32_t b, uint32_t size)
+{
+	return b >= a ? b - a : b + size - a;
+}
+
+/** sim_sq_tail_ok() - whether the host may move the tail to @val: in range, and room for it */
+bool sim_sq_tail_ok(const struct sim_sq *sq, uint32_t val);
+/** sim_cq_head_ok() - whether it may move the head there: in range, and entries up to there */
+bool sim_cq_head_ok(const struct sim_cq *cq, uint32_t val);
+
+/** sim_dbbuf_sq_rung() - the tail doorbell register was written: move the tail, which the shadow
+ * knows better. Return: false: it is a value the queue cannot have */
+bool sim_dbbuf_sq_rung(struct sim_sq *sq, uint32_t val);
+/** sim_dbbuf_sq_look() - the queue is about to be left: from now on the host rings; the tail is
+ * moved if it did not need to before */
+void sim_dbbuf_sq_look(struct sim_sq *sq);
+/** sim_dbbuf_cq_rung() - the head doorbell register was written. Return: the head; lock held */
+uint32_t sim_dbbuf_cq_rung(struct sim_ctrl *c, struct sim_cq *cq, uint32_t val);
+/** sim_dbbuf_cq_look() - the host is to ring when it moves on. Return: it has moved; lock held */
+bool sim_dbbuf_cq_look(struct sim_ctrl *c, struct sim_cq *cq);
+
 /* ---- fused operations (dispatch.c) ---------------------------------------------------------- */
 
 #define SIM_FUSE_MASK 0x03 /* of struct sim_sqe.flags */

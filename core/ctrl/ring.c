@@ -304,6 +304,8 @@ static void sq_run(struct sim_ctrl *c, struct sim_sq *sq)
 			return;
 		atomic_store(&sq->running, 0);
 		/* a doorbell that found the flag set may have moved the tail in the meantime */
+		if (c->dbbuf.on)
+			sim_dbbuf_sq_look(sq);
 	} while (sq_has_work(sq));
 }
 
@@ -331,12 +333,6 @@ void sim_req_complete(struct sim_req *req, uint16_t status)
 
 /* ---- doorbells ---------------------------------------------------------------------------- */
 
-/* steps from @a to @b around a ring of @size */
-static uint32_t ring_dist(uint32_t a, uint32_t b, uint32_t size)
-{
-	return b >= a ? b - a : b + size - a;
-}
-
 /* NVMe Base 2.1, figure 151: an error event, and what its log page then shows */
 static void bad_doorbell(struct sim_ctrl *c, uint8_t info, uint16_t status)
 {
@@ -362,21 +358,34 @@ static void busy_leave(struct sim_ctrl *c)
 		atomic_fetch_add_explicit(&c->cnt->busy_ns, now - since, memory_order_relaxed);
 }
 
+/*
+ * Not out of range, nor more entries than there is room for. A value written twice is no error
+ * here, though the specification names it as a possible one: two threads that each rang for the
+ * entries of both do just that.
+ */
+bool sim_sq_tail_ok(const struct sim_sq *sq, uint32_t val)
+{
+	const uint32_t tail = sq->tail, used = sim_ring_dist(sq->head, tail, sq->size);
+
+	return val < sq->size && used + sim_ring_dist(tail, val, sq->size) <= sq->size - 1;
+}
+
 static void sq_doorbell(struct sim_ctrl *c, struct sim_sq *sq, uint32_t val)
 {
 	const bool io = sq->qid;
-	const uint32_t tail = sq->tail, used = ring_dist(sq->head, tail, sq->size);
+	bool ok;
 
-	/*
-	 * Out of range, or more entries than there is room for. A value written twice is no error
-	 * here, though the specification names it as a possible one: two threads that each rang for
-	 * the entries of both do just that.
-	 */
-	if (val >= sq->size || used + ring_dist(tail, val, sq->size) > sq->size - 1) {
+	if (c->dbbuf.on) {
+		ok = sim_dbbuf_sq_rung(sq, val);
+	} else {
+		ok = sim_sq_tail_ok(sq, val);
+		if (ok)
+			atomic_store(&sq->tail, val);
+	}
+	if (!ok) {
 		bad_doorbell(c, AER_INVALID_DB_VALUE, SIM_INVALID_FIELD);
 		return;
 	}
-	atomic_store(&sq->tail, val);
 	if (!io) {
 		sq_run(c, sq);
 		return;
@@ -386,20 +395,33 @@ static void sq_doorbell(struct sim_ctrl *c, struct sim_sq *sq, uint32_t val)
 	busy_leave(c);
 }
 
+/* not out of range, nor entries taken that were never posted */
+bool sim_cq_head_ok(const struct sim_cq *cq, uint32_t val)
+{
+	return val < cq->size && sim_ring_dist(cq->head, val, cq->size) <=
+					 sim_ring_dist(cq->head, cq->tail, cq->size);
+}
+
+/* room for another entry; lock held */
+static bool cq_room(struct sim_ctrl *c, struct sim_cq *cq)
+{
+	return !sim_cq_full(cq) || (sim_dbbuf_cq_look(c, cq) && !sim_cq_full(cq));
+}
+
 static void cq_doorbell(struct sim_ctrl *c, struct sim_cq *cq, uint32_t val)
 {
 	struct sim_req *done = NULL, **end = &done, *req;
 	bool bad;
 
 	mtx_lock(&cq->lock);
-	/* out of range, or entries taken that were never posted */
-	bad = val >= cq->size ||
-	      ring_dist(cq->head, val, cq->size) > ring_dist(cq->head, cq->tail, cq->size);
+	if (c->dbbuf.on)
+		val = sim_dbbuf_cq_rung(c, cq, val);
+	bad = !sim_cq_head_ok(cq, val);
 	if (!bad) {
 		atomic_store(&cq->head, val);
 		if (cq->irq_enabled)
 			atomic_store(&c->intx_dirty, true);
-		while (cq->wait && !sim_cq_full(cq)) {
+		while (cq->wait && cq_room(c, cq)) {
 			req = cq->wait;
 			cq->wait = req->cq_next;
 			sim_cqe_write(c, cq, req);
@@ -407,6 +429,8 @@ static void cq_doorbell(struct sim_ctrl *c, struct sim_cq *cq, uint32_t val)
 			end = &req->cq_next;
 		}
 		*end = NULL;
+		if (c->dbbuf.on && !atomic_load(&c->fn->msix_on))
+			sim_dbbuf_cq_look(c, cq); /* the pin's level depends on it */
 	}
 	mtx_unlock(&cq->lock);
 	if (bad) {

@@ -29,6 +29,8 @@ static int port_xfer(void *opaque, enum sim_dma_dir dir, const struct sim_dma_ve
 	struct drv *d = opaque;
 
 	__atomic_fetch_add(&d->xfers, 1, __ATOMIC_RELAXED);
+	if (d->on_xfer)
+		d->on_xfer(d);
 	/* what comes before the failure has been moved, as the port may do */
 	for (unsigned int i = 0; i < n; i++) {
 		if (!mapped(d, vec[i].iova, vec[i].len))
@@ -408,7 +410,30 @@ void drv_lbafee(struct drv *d)
 
 /* ---- commands ----------------------------------------------------------------------------- */
 
-uint16_t drv_submit(struct drv *d, struct drv_queue *q, struct drv_cmd *cmd)
+/*
+ * NVMe Base 2.1, annex B.5: the shadow is written, and the register only if the value passes what
+ * EventIdx says. @old: the value before
+ */
+static void doorbell(struct drv *d, const struct drv_queue *q, bool cq, uint16_t old, uint16_t val)
+{
+	const uint32_t entry = q->qid * 2u + cq;
+	uint32_t *shadow, *eventidx;
+	uint16_t ei, size = cq && q->cq_size ? q->cq_size : q->size;
+
+	if (d->shadow && (q->qid || d->shadow_admin)) {
+		shadow = drv_ptr(d, d->shadow + entry * 4);
+		eventidx = drv_ptr(d, d->eventidx + entry * 4);
+		__atomic_store_n(shadow, sim_le32(val), __ATOMIC_SEQ_CST);
+		ei = (uint16_t)sim_le32(__atomic_load_n(eventidx, __ATOMIC_SEQ_CST));
+		/* old <= ei < val, around the ring */
+		if ((ei + size - old) % size >= (val + size - old) % size)
+			return;
+	}
+	d->rings++;
+	drv_w32(d, BAR0_DOORBELLS + entry * 4, val);
+}
+
+uint16_t drv_put(struct drv *d, struct drv_queue *q, struct drv_cmd *cmd)
 {
 	uint16_t cid = __atomic_fetch_add(&d->next_cid, 1, __ATOMIC_RELAXED);
 	uint32_t *sqe = drv_ptr(d, q->sq_iova + q->sq_tail * 64u);
@@ -417,7 +442,22 @@ uint16_t drv_submit(struct drv *d, struct drv_queue *q, struct drv_cmd *cmd)
 	for (unsigned int i = 0; i < 16; i++)
 		sqe[i] = sim_le32(cmd->dw[i]);
 	q->sq_tail = (uint16_t)(q->sq_tail + 1 == q->size ? 0 : q->sq_tail + 1);
-	drv_w32(d, BAR0_DOORBELLS + q->qid * 8u, q->sq_tail);
+	return cid;
+}
+
+void drv_ring_sq(struct drv *d, struct drv_queue *q)
+{
+	const uint16_t tail = q->sq_tail, old = q->rung;
+
+	q->rung = tail;
+	doorbell(d, q, false, old, tail);
+}
+
+uint16_t drv_submit(struct drv *d, struct drv_queue *q, struct drv_cmd *cmd)
+{
+	uint16_t cid = drv_put(d, q, cmd);
+
+	drv_ring_sq(d, q);
 	return cid;
 }
 
@@ -425,6 +465,7 @@ bool drv_poll(struct drv *d, struct drv_queue *q, struct drv_cqe *cqe)
 {
 	uint32_t *p = drv_ptr(d, q->cq_iova + q->cq_head * 16u);
 	uint32_t last = sim_le32(__atomic_load_n(&p[3], __ATOMIC_ACQUIRE));
+	uint16_t old = q->cq_head;
 
 	if ((last >> 16 & 1) != q->phase)
 		return false;
@@ -440,7 +481,7 @@ bool drv_poll(struct drv *d, struct drv_queue *q, struct drv_cqe *cqe)
 		q->cq_head = 0;
 		q->phase ^= 1;
 	}
-	drv_w32(d, BAR0_DOORBELLS + q->qid * 8u + 4, q->cq_head);
+	doorbell(d, q, true, old, q->cq_head);
 	return true;
 }
 

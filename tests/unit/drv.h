@@ -32,6 +32,7 @@ struct drv_cqe {
 
 struct drv_queue {
 	uint16_t qid, size, sq_tail, cq_head;
+	uint16_t rung;	  /* the tail as last told */
 	uint16_t cq_size; /* 0: as @size */
 	uint8_t phase;
 	uint64_t sq_iova, cq_iova;
@@ -66,6 +67,10 @@ struct drv {
 	struct drv_window window[6]; /* by BAR */
 	struct drv *pf; /* of a VF */
 	unsigned int vfn;
+	uint64_t shadow, eventidx; /* doorbell buffers in use; 0: none */
+	bool shadow_admin;	   /* for the admin queue, too, as the specification has it */
+	unsigned int rings;	   /* doorbell registers written */
+	void (*on_xfer)(struct drv *d); /* called by the DMA port, before it moves anything */
 };
 
 /** drv_params() - what drv_new() builds, QEMU's defaults; a test changes what it is about */
@@ -136,6 +141,10 @@ void drv_create_queue(struct drv *d, struct drv_queue *q, uint16_t qid, uint16_t
  * Return: the status of the command that failed, Completion Queue first; 0 */
 uint16_t drv_queue_at(struct drv *d, struct drv_queue *q, uint16_t qid, uint16_t size,
 		      uint64_t sq_iova, uint64_t cq_iova);
+/** drv_put() - the first half of drv_submit(): the entry is in the queue, the doorbell is not rung
+ * drv_ring_sq(): the second half */
+uint16_t drv_put(struct drv *d, struct drv_queue *q, struct drv_cmd *cmd);
+void drv_ring_sq(struct drv *d, struct drv_queue *q);
 /** drv_advance() - let time pass, running what is due */
 void drv_advance(struct drv *d, uint64_t ns);
 

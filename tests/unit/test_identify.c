@@ -50,8 +50,8 @@ static void test_ctrl(void **state)
 	/* CTRATT: 128-bit host identifier, namespace granularity, extended LBA formats */
 	assert_int_equal(get32(id + 96), 1 << 0 | 1 << 7 | 1 << 15);
 	assert_int_equal(id[111], 1); /* CNTRLTYPE: I/O controller */
-	/* OACS: Format NVM, Namespace Management, Get LBA Status */
-	assert_int_equal(get16(id + 256), 1 << 1 | 1 << 3 | 1 << 9);
+	/* OACS: Format NVM, Namespace Management, Doorbell Buffer Config, Get LBA Status */
+	assert_int_equal(get16(id + 256), 1 << 1 | 1 << 3 | 1 << 8 | 1 << 9);
 	assert_int_equal(id[258], 3); /* ACL */
 	assert_int_equal(id[259], 2); /* AERL */
 	assert_int_equal(id[260], 0x03); /* FRMW: one slot, read only */
