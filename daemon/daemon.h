@@ -114,6 +114,8 @@ void dmn_machine_unwatch(struct dmn_machine *m, struct dmn_watch *w);
 struct dmn_node *dmn_machine_nodes(struct dmn_machine *m); /* list */
 struct dmn_node *dmn_machine_find(struct dmn_machine *m, const char *name);
 struct dmn_loop *dmn_machine_loop(struct dmn_machine *m);
+/** dmn_linux_names() - are nodes named as Linux names them? */
+bool dmn_linux_names(const struct dmn_machine *m);
 
 /** dmn_fns() - every function there is, by address, VFs that are not enabled included */
 struct dmn_fn *dmn_fns(struct dmn_machine *m);

@@ -158,6 +158,11 @@ struct dmn_loop *dmn_machine_loop(struct dmn_machine *m)
 	return m->loop;
 }
 
+bool dmn_linux_names(const struct dmn_machine *m)
+{
+	return m->linux_names;
+}
+
 uint64_t dmn_generation(struct dmn_machine *m)
 {
 	return m->generation;

@@ -8,6 +8,7 @@
 #define FUSE_USE_VERSION 31
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fuse3/fuse.h>
 #include <fuse3/fuse_lowlevel.h>
 #include <limits.h>
@@ -129,8 +130,15 @@ static int op_open(const char *path, struct fuse_file_info *fi)
 	struct sys_ent e;
 	int err = sys_find(&self()->s, path + 1, &e);
 
-	fi->direct_io = !err && !e.map;
-	return err;
+	int acc = fi->flags & O_ACCMODE;
+
+	if (err)
+		return err;
+	fi->direct_io = !e.map;
+	/* not even root opens for writing what nothing can be written to */
+	if (!sys_may(&e, acc == O_RDONLY ? R_OK : acc == O_WRONLY ? W_OK : R_OK | W_OK))
+		return -EACCES;
+	return 0;
 }
 
 static int op_read(const char *path, char *buf, size_t size, off_t off, struct fuse_file_info *fi)

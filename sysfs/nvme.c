@@ -8,12 +8,13 @@
 #include <linux/nvme_ioctl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "../core/spec_ext.h"
 #include "rows.h"
 
-#define CTRL	 SYS_DEVICES "/%F/nvme/%c/"
-#define NS	 CTRL "%b/"
+#define NVME	 SYS_DEVICES "/%F/nvme/%c/"
+#define NS	 NVME "%b/"
 #define SUBSYS	 "devices/virtual/nvme-subsystem/%S/"
 #define ID_BYTES 4096
 
@@ -445,29 +446,29 @@ static const struct sys_row rows[] = {
 	{SUBSYS "subsystype", RO, .read = read_subsystype},
 	{SUBSYS "%C", LNK, .read = link_ctrl},
 
-	{CTRL "address", RO, .read = read_address},
-	{CTRL "cntlid", RO, .read = read_cntlid},
-	{CTRL "cntrltype", RO, .read = read_cntrltype},
-	{CTRL "dctype", RO, .read = read_dctype},
-	{CTRL "device", LNK, .read = link_device},
-	{CTRL "firmware_rev", RO, .read = read_firmware},
-	{CTRL "kato", RO, .read = read_kato},
-	{CTRL "model", RO, .read = read_model},
-	{CTRL "numa_node", RO, .read = read_no_node},
-	{CTRL "queue_count", RO, .read = read_queue_count},
-	{CTRL "rescan_controller", WO, .write = write_rescan},
-	{CTRL "reset_controller", WO, .write = write_reset},
-	{CTRL "serial", RO, .read = read_serial},
-	{CTRL "sqsize", RO, .read = read_sqsize},
-	{CTRL "state", RO, .read = read_state},
-	{CTRL "subsysnqn", RO, .read = read_subsysnqn},
-	{CTRL "subsystem", LNK, .read = link_class_ctrl},
-	{CTRL "transport", RO, .read = read_transport},
-	{CTRL "uevent", RO, .read = ctrl_uevent},
+	{NVME "address", RO, .read = read_address},
+	{NVME "cntlid", RO, .read = read_cntlid},
+	{NVME "cntrltype", RO, .read = read_cntrltype},
+	{NVME "dctype", RO, .read = read_dctype},
+	{NVME "device", LNK, .read = link_device},
+	{NVME "firmware_rev", RO, .read = read_firmware},
+	{NVME "kato", RO, .read = read_kato},
+	{NVME "model", RO, .read = read_model},
+	{NVME "numa_node", RO, .read = read_no_node},
+	{NVME "queue_count", RO, .read = read_queue_count},
+	{NVME "rescan_controller", WO, .write = write_rescan},
+	{NVME "reset_controller", WO, .write = write_reset},
+	{NVME "serial", RO, .read = read_serial},
+	{NVME "sqsize", RO, .read = read_sqsize},
+	{NVME "state", RO, .read = read_state},
+	{NVME "subsysnqn", RO, .read = read_subsysnqn},
+	{NVME "subsystem", LNK, .read = link_class_ctrl},
+	{NVME "transport", RO, .read = read_transport},
+	{NVME "uevent", RO, .read = ctrl_uevent},
 
-	{CTRL "%g/device", LNK, .read = link_parent},
-	{CTRL "%g/subsystem", LNK, .read = link_class_generic},
-	{CTRL "%g/uevent", RO, .read = generic_uevent},
+	{NVME "%g/device", LNK, .read = link_parent},
+	{NVME "%g/subsystem", LNK, .read = link_class_generic},
+	{NVME "%g/uevent", RO, .read = generic_uevent},
 
 	{NS "csi", RO, .read = read_csi},
 	{NS "device", LNK, .read = link_parent},

@@ -65,6 +65,9 @@ int sys_find(const struct sys *s, const char *path, struct sys_ent *e);
 int sys_resolve(const struct sys *s, const char *path, bool follow, char canon[SYS_PATH_MAX],
 		struct sys_ent *e);
 
+/** sys_may() - has the file what @want (R_OK, W_OK) asks for, whoever asks? */
+bool sys_may(const struct sys_ent *e, int want);
+
 /** sys_list() - everything in the directory @path. Return: 0, or what @each returned that was not
  */
 int sys_list(const struct sys *s, const char *path,

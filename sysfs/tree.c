@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "rows.h"
 
@@ -419,6 +421,11 @@ int sys_resolve(const struct sys *s, const char *path, bool follow, char canon[S
 }
 
 /* ---- contents ---- */
+
+bool sys_may(const struct sys_ent *e, int want)
+{
+	return (!(want & R_OK) || e->mode & 0444) && (!(want & W_OK) || e->mode & 0222);
+}
 
 ssize_t sys_read(const struct sys_ent *e, void *buf, size_t len, uint64_t off)
 {

@@ -7,6 +7,7 @@
 
 #include "internal.h"
 #include "ring.h"
+#include "sys.h"
 
 /* Linux 6.13; the numbers are the same on every architecture but alpha */
 #ifndef __NR_getxattrat
@@ -40,6 +41,7 @@ const struct trap_row trap_rows[] = {
 	{ __NR_lstat,           TRAP_ALWAYS,  trap_stat,      0,    NONE, NONE, NONE, 1    },
 #endif
 	{ __NR_statx,           TRAP_ALWAYS,  trap_statx,     1,    0,    NONE, NONE, 4    },
+	{ __NR_fstat,           TRAP_FD,      trap_fstat,     NONE, NONE, NONE, NONE, 1    },
 #ifdef __NR_access
 	{ __NR_access,          TRAP_ALWAYS,  trap_access,    0,    NONE, NONE, 1,    NONE },
 #endif
@@ -56,6 +58,11 @@ const struct trap_row trap_rows[] = {
 	{ __NR_listxattr,       TRAP_ALWAYS,  trap_listxattr, 0,    NONE, NONE, NONE, NONE },
 	{ __NR_llistxattr,      TRAP_ALWAYS,  trap_listxattr, 0,    NONE, NONE, NONE, NONE },
 	{ __NR_listxattrat,     TRAP_ALWAYS,  trap_listxattr, 1,    0,    NONE, NONE, NONE },
+	/* what acts when it is written to; and directories that paths are relative to */
+	{ __NR_write,           TRAP_WRITE,   trap_write,     NONE, NONE, NONE, NONE, NONE },
+	{ __NR_pwrite64,        TRAP_FD,      trap_pwrite,    NONE, NONE, NONE, NONE, NONE },
+	{ __NR_writev,          TRAP_FD,      trap_writev,    NONE, NONE, NONE, NONE, NONE },
+	{ __NR_chdir,           TRAP_ALWAYS,  trap_chdir,     NONE, NONE, NONE, NONE, NONE },
 	/* identity: what is remembered about the thread must be read again */
 	{ __NR_setuid,          TRAP_ALWAYS,  trap_setuid,    NONE, NONE, NONE, NONE, NONE },
 	{ __NR_setreuid,        TRAP_ALWAYS,  trap_setuid,    NONE, NONE, NONE, NONE, NONE },

@@ -128,14 +128,14 @@ static const int open_flags[TRAP_NR_MODES] = {
 	[TRAP_PATH] = O_RDONLY,
 };
 
-int trap_file_get(struct trap *t, struct trap_node *node, enum trap_mode mode,
+int trap_file_get(struct trap *t, struct trap_node *node, enum trap_mode mode, bool block,
 		  struct trap_file **out)
 {
 	struct trap_file *f;
 	unsigned int pos;
 	int err;
 
-	*out = node->file[mode];
+	*out = node->file[block][mode];
 	if (*out)
 		return 0;
 	if (t->nr_files == t->max_files) {
@@ -157,6 +157,7 @@ int trap_file_get(struct trap *t, struct trap_node *node, enum trap_mode mode,
 		return -ENOMEM;
 	f->node = node;
 	f->mode = mode;
+	f->block = block;
 	f->fd = open("/dev/null", open_flags[mode] | O_CLOEXEC);
 	if (f->fd < 0) {
 		err = -errno;
@@ -179,7 +180,7 @@ int trap_file_get(struct trap *t, struct trap_node *node, enum trap_mode mode,
 	t->files[pos] = f;
 	t->nr_files++;
 	pthread_mutex_unlock(&t->files_lock);
-	node->file[mode] = *out = f;
+	node->file[block][mode] = *out = f;
 	return 0;
 }
 

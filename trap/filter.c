@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "sys.h"
 
 #if defined(__x86_64__) && !defined(__ILP32__)
 #define NATIVE_ARCH AUDIT_ARCH_X86_64
@@ -60,6 +60,14 @@ static void ret(struct prog *p, uint32_t action)
 	emit(p, BPF_RET | BPF_K, action, 0, 0);
 }
 
+/* argument 0 is one of the numbers set aside: go on; else past @skip more instructions */
+static void emit_fd(struct prog *p, uint8_t skip)
+{
+	load(p, ARG_LOW(0));
+	emit(p, BPF_JMP | BPF_JGE | BPF_K, TRAP_FD_FIRST, 0, (uint8_t)(skip + 1));
+	emit(p, BPF_JMP | BPF_JGE | BPF_K, TRAP_FD_END, skip, 0);
+}
+
 /* every row returns within itself, so that no jump ever has to reach further than a few steps */
 static void emit_row(struct prog *p, const struct trap_row *row)
 {
@@ -69,10 +77,28 @@ static void emit_row(struct prog *p, const struct trap_row *row)
 		ret(p, SECCOMP_RET_USER_NOTIF);
 		break;
 	case TRAP_IOCTL_N:
-		emit(p, BPF_JMP | BPF_JEQ | BPF_K, row->nr, 0, 5);
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, row->nr, 0, 8);
 		load(p, ARG_LOW(1));
 		emit(p, BPF_ALU | BPF_AND | BPF_K, 0xff00, 0, 0); /* _IOC_TYPE() */
-		emit(p, BPF_JMP | BPF_JEQ | BPF_K, 'N' << 8, 0, 1);
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, 'N' << 8, 3, 0);
+		emit_fd(p, 1);
+		ret(p, SECCOMP_RET_USER_NOTIF);
+		ret(p, SECCOMP_RET_ALLOW);
+		break;
+	case TRAP_FD:
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, row->nr, 0, 5);
+		emit_fd(p, 1);
+		ret(p, SECCOMP_RET_USER_NOTIF);
+		ret(p, SECCOMP_RET_ALLOW);
+		break;
+	case TRAP_WRITE:
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, row->nr, 0, 8);
+		load(p, ARG_LOW(0));
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, 2);
+		load(p, ARG_LOW(2));
+		emit(p, BPF_JMP | BPF_JGT | BPF_K, TRAP_WRITE_MAX, 3, 2);
+		emit(p, BPF_JMP | BPF_JGE | BPF_K, TRAP_FD_FIRST, 0, 2);
+		emit(p, BPF_JMP | BPF_JGE | BPF_K, TRAP_FD_END, 1, 0);
 		ret(p, SECCOMP_RET_USER_NOTIF);
 		ret(p, SECCOMP_RET_ALLOW);
 		break;

@@ -47,12 +47,15 @@ enum trap_mode {
 
 struct trap_file;
 struct trap_rings;
+struct trap_sys;
+struct trap_sys_path;
 
 /** struct trap_node - a simulated node as this door shows it */
 struct trap_node {
 	struct dmn_node *n;
 	struct timespec born;
-	struct trap_file *file[TRAP_NR_MODES]; /* made when first opened so */
+	/* made when first opened so; [1]: under its block device's name */
+	struct trap_file *file[2][TRAP_NR_MODES];
 };
 
 /**
@@ -61,6 +64,7 @@ struct trap_node {
  * The program gets descriptors of this very description, so that it stays recognisable through
  * dup, fork, exec and SCM_RIGHTS without any of those being trapped.
  * @node: NULL once the node is gone
+ * @block: it was opened as a block device, which fstat() is told
  * @refs: how many registered-file tables of rings hold it
  * @mark: its own lock on /dev/null, see file.c
  */
@@ -68,6 +72,7 @@ struct trap_file {
 	struct trap_node *node;
 	int fd;
 	enum trap_mode mode;
+	bool block;
 	unsigned int refs;
 	uint64_t mark;
 };
@@ -118,6 +123,7 @@ struct trap {
 
 	pthread_mutex_t files_lock; /* files, seen, and the nodes they name */
 	struct trap_rings *rings;
+	struct trap_sys *sys;
 
 	pthread_mutex_t lock; /* those below: a command may complete on any thread */
 	struct trap_call *free;
@@ -131,14 +137,17 @@ struct trap {
 
 enum trap_rule {
 	TRAP_ALWAYS,
-	TRAP_IOCTL_N, /* only when _IOC_TYPE of argument 1 is 'N' */
+	TRAP_IOCTL_N, /* only when _IOC_TYPE of argument 1 is 'N', or as TRAP_FD */
+	TRAP_FD,      /* only when argument 0 is a number that sys.h sets aside */
+	TRAP_WRITE,   /* likewise, or 1 and argument 2 says that it is short */
 };
 
 struct trap_row;
 
 /**
  * struct trap_req - one trapped call
- * @node: the node its path names (path calls)
+ * @node: the node its path names (path calls); @block: by its block device's name
+ * @sys:  what its path names in /sys; one of the two is NULL
  */
 struct trap_req {
 	struct trap *t;
@@ -147,12 +156,15 @@ struct trap_req {
 	pid_t tid;
 	const uint64_t *arg;
 	struct trap_node *node;
+	bool block;
+	struct trap_sys_path *sys;
 };
 
 /**
  * struct trap_row - a system call the filter traps
  * @handle: what the supervisor does. Return: >= 0 or -errno for the caller, TRAP_CONTINUE,
- *          TRAP_SENT. For a row with @path it is called only when that path names a node.
+ *          TRAP_SENT. For a row with @path it is called only when that path names a node, or
+ *          something in the simulated /sys.
  * The numbers say which argument is what; -1: this call has no such argument.
  */
 struct trap_row {
@@ -178,16 +190,25 @@ void trap_destroy(struct trap *t);
 
 /* ---- path.c, node.c --------------------------------------------------------------------- */
 
-/** trap_path_node() - the node that the call's path argument names. Return: it, or NULL. */
-struct trap_node *trap_path_node(struct trap_req *rq);
+/**
+ * trap_path() - what the call's path argument names: @rq->node, or @rq->sys
+ * @sys: room for the latter
+ * Return: whether it is ours.
+ */
+bool trap_path(struct trap_req *rq, struct trap_sys_path *sys);
 
 /** trap_path_in_dev() - is @dir (absolute, @len bytes, ends in a slash) spelled like /dev? */
 bool trap_path_in_dev(const char *dir, size_t len);
+
+/** trap_fd_block() - is the caller's descriptor a node that was opened as a block device? Then @rq->node
+ * is it, and @rq->block is set. */
+bool trap_fd_block(struct trap_req *rq, int fd);
 
 long trap_open(struct trap_req *rq);
 long trap_creat(struct trap_req *rq);
 long trap_openat2(struct trap_req *rq);
 long trap_stat(struct trap_req *rq);
+long trap_fstat(struct trap_req *rq);
 long trap_statx(struct trap_req *rq);
 long trap_access(struct trap_req *rq);
 long trap_readlink(struct trap_req *rq);
@@ -197,7 +218,7 @@ long trap_listxattr(struct trap_req *rq);
 /* ---- file.c ----------------------------------------------------------------------------- */
 
 /** trap_file_get() - the description for (@node, @mode). Return: 0 or -errno, *@out. */
-int trap_file_get(struct trap *t, struct trap_node *node, enum trap_mode mode,
+int trap_file_get(struct trap *t, struct trap_node *node, enum trap_mode mode, bool block,
 		  struct trap_file **out);
 
 /** trap_file_find() - what the caller's descriptor is, in *@out. Return: whether it is ours. */

@@ -12,7 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "sys.h"
 
 /*
  * A made-up device number: Linux gives character devices majors below 512 (CHRDEV_MAJOR_MAX), so
@@ -22,7 +22,8 @@
 #define MINOR_MASK 0xfffffu
 
 /* keeps our inode numbers apart from those of the file system that /dev is on */
-#define INO_BASE (0x4e56ull << 40)
+#define INO_BASE  (0x4e56ull << 40)
+#define INO_BLOCK (1ull << 39)
 
 static dev_t node_rdev(const struct dmn_node *n)
 {
@@ -70,25 +71,27 @@ static long check_open(struct trap_req *rq, uint64_t flags)
 
 static long do_open(struct trap_req *rq, uint64_t flags)
 {
-	struct seccomp_notif_addfd add = { .id = rq->id, .flags = SECCOMP_ADDFD_FLAG_SEND };
 	struct trap_file *f;
 	long err;
 
+	if (rq->sys)
+		return trap_sys_open(rq, flags);
 	err = check_open(rq, flags);
 	if (err)
 		return err;
-	err = trap_file_get(rq->t, rq->node, flags & O_PATH ? TRAP_PATH : flags & O_ACCMODE, &f);
-	if (err)
-		return err;
-	add.srcfd = f->fd;
-	add.newfd_flags = flags & O_CLOEXEC;
-	while (ioctl(rq->t->listener.fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0) {
-		if (errno == ENOENT) /* the caller is gone */
-			return TRAP_SENT;
-		if (errno != EINTR)
-			return -errno; /* EMFILE: the caller's own limit */
-	}
-	return TRAP_SENT;
+	err = trap_file_get(rq->t, rq->node, flags & O_PATH ? TRAP_PATH : flags & O_ACCMODE,
+			    rq->block, &f);
+	return err ? err : trap_hand_out(rq, f->fd, flags, rq->block);
+}
+
+bool trap_fd_block(struct trap_req *rq, int fd)
+{
+	struct trap_seen s;
+
+	if (!trap_file_find(rq->t, rq->tid, fd, &s) || !s.file->block || !s.file->node)
+		return false;
+	rq->node = s.file->node;
+	return rq->block = true;
 }
 
 long trap_open(struct trap_req *rq)
@@ -130,44 +133,69 @@ _Static_assert(sizeof(struct stat) == 144, "struct stat is the kernel's");
 _Static_assert(sizeof(struct stat) == 128, "struct stat is the kernel's (asm-generic)");
 #endif
 
+static int stat_of(struct trap_req *rq, struct stat *st)
+{
+	const struct dmn_node *n;
+
+	if (rq->sys)
+		return (int)trap_sys_stat(rq, st);
+	n = rq->node->n;
+	memset(st, 0, sizeof(*st));
+	st->st_dev = rq->t->dev;
+	st->st_ino = INO_BASE | (rq->block ? INO_BLOCK : 0) | n->ino;
+	st->st_mode = (rq->block ? S_IFBLK : S_IFCHR) | n->mode;
+	st->st_nlink = 1;
+	st->st_uid = n->uid;
+	st->st_gid = n->gid;
+	st->st_rdev = node_rdev(n);
+	st->st_blksize = 4096;
+	st->st_atim = st->st_mtim = st->st_ctim = rq->node->born;
+	return 0;
+}
+
 long trap_stat(struct trap_req *rq)
 {
-	const struct dmn_node *n = rq->node->n;
 	struct stat st;
+	int err = stat_of(rq, &st);
 
-	memset(&st, 0, sizeof(st));
-	st.st_dev = rq->t->dev;
-	st.st_ino = INO_BASE | n->ino;
-	st.st_mode = S_IFCHR | n->mode;
-	st.st_nlink = 1;
-	st.st_uid = n->uid;
-	st.st_gid = n->gid;
-	st.st_rdev = node_rdev(n);
-	st.st_blksize = 4096;
-	st.st_atim = st.st_mtim = st.st_ctim = rq->node->born;
-	return put(rq, &st, sizeof(st));
+	return err ? err : put(rq, &st, sizeof(st));
+}
+
+long trap_fstat(struct trap_req *rq)
+{
+	return trap_fd_block(rq, (int)rq->arg[0]) ? trap_stat(rq) : TRAP_CONTINUE;
+}
+
+static struct statx_timestamp statx_time(const struct timespec *ts)
+{
+	return (struct statx_timestamp){ .tv_sec = ts->tv_sec, .tv_nsec = (uint32_t)ts->tv_nsec };
 }
 
 long trap_statx(struct trap_req *rq)
 {
-	const struct dmn_node *n = rq->node->n;
-	const struct timespec *ts = &rq->node->born;
-	struct statx_timestamp born = { .tv_sec = ts->tv_sec, .tv_nsec = ts->tv_nsec };
 	struct statx stx;
+	struct stat st;
+	int err = stat_of(rq, &st);
 
+	if (err)
+		return err;
 	memset(&stx, 0, sizeof(stx));
 	stx.stx_mask = STATX_BASIC_STATS | STATX_BTIME;
-	stx.stx_blksize = 4096;
-	stx.stx_nlink = 1;
-	stx.stx_uid = n->uid;
-	stx.stx_gid = n->gid;
-	stx.stx_mode = S_IFCHR | n->mode;
-	stx.stx_ino = INO_BASE | n->ino;
-	stx.stx_atime = stx.stx_mtime = stx.stx_ctime = stx.stx_btime = born;
-	stx.stx_rdev_major = major(node_rdev(n));
-	stx.stx_rdev_minor = minor(node_rdev(n));
-	stx.stx_dev_major = major(rq->t->dev);
-	stx.stx_dev_minor = minor(rq->t->dev);
+	stx.stx_blksize = (uint32_t)st.st_blksize;
+	stx.stx_nlink = (uint32_t)st.st_nlink;
+	stx.stx_uid = st.st_uid;
+	stx.stx_gid = st.st_gid;
+	stx.stx_mode = (uint16_t)st.st_mode;
+	stx.stx_ino = st.st_ino;
+	stx.stx_size = (uint64_t)st.st_size;
+	stx.stx_blocks = (uint64_t)st.st_blocks;
+	stx.stx_atime = statx_time(&st.st_atim);
+	stx.stx_mtime = stx.stx_btime = statx_time(&st.st_mtim);
+	stx.stx_ctime = statx_time(&st.st_ctim);
+	stx.stx_rdev_major = major(st.st_rdev);
+	stx.stx_rdev_minor = minor(st.st_rdev);
+	stx.stx_dev_major = major(st.st_dev);
+	stx.stx_dev_minor = minor(st.st_dev);
 	return put(rq, &stx, sizeof(stx));
 }
 
@@ -180,6 +208,8 @@ long trap_access(struct trap_req *rq)
 
 	if (want & ~(R_OK | W_OK | X_OK))
 		return -EINVAL;
+	if (rq->sys)
+		return trap_sys_access(rq, want, !(flags & AT_EACCESS));
 	err = trap_cred_read(rq->t, rq->tid, &cr);
 	if (err)
 		return err;
@@ -188,7 +218,7 @@ long trap_access(struct trap_req *rq)
 
 long trap_readlink(struct trap_req *rq)
 {
-	return -EINVAL; /* not a symbolic link */
+	return rq->sys ? trap_sys_readlink(rq) : -EINVAL; /* no node is a symbolic link */
 }
 
 long trap_getxattr(struct trap_req *rq)

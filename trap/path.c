@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * path.c - is that path a simulated node?
+ * path.c - is that path a simulated node, or in the simulated /sys (sys.c)?
  *
- * A node is called /dev/NAME in the caller's own root. Most paths are rejected by their last
+ * A node is called /dev/NAME in the caller's own root, and has Linux's names as well: nvme0 for a
+ * controller, ng0n1 and nvme0n1 for a namespace, the latter as a block device. Most paths are rejected by their last
  * component. What remains is compared by identity of the directory, so that "..", symbolic links
  * on the way to /dev, the current directory and directory descriptors all mean what they mean to
  * the kernel. A symbolic link to a node is the one thing not followed: its last component is
@@ -16,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "sys.h"
 
 static struct trap_node *by_name(struct trap *t, const char *name)
 {
@@ -32,6 +33,43 @@ static struct trap_node *by_name(struct trap *t, const char *name)
 			hi = mid;
 		else
 			lo = mid + 1;
+	}
+	return NULL;
+}
+
+static struct trap_node *by_numbers(struct trap *t, unsigned int index, uint32_t nsid)
+{
+	for (unsigned int i = 0; i < t->nr_nodes; i++) {
+		const struct dmn_node *n = t->nodes[i]->n;
+
+		if (n->ref.nsid == nsid && (unsigned int)n->fn->index + t->sys->tree.base == index)
+			return t->nodes[i];
+	}
+	return NULL;
+}
+
+/* Linux's names. The numbers begin where the machine's own controllers end (sys.c), so that these are
+ * nobody else's. */
+static struct trap_node *by_linux_name(struct trap *t, const char *name, bool *block)
+{
+	static const struct {
+		const char *format;
+		bool ns, block;
+	} forms[] = { { "nvme%u", false, false }, { "ng%un%u", true, false }, { "nvme%un%u", true, true } };
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		unsigned int index, nsid = 0;
+		char again[32];
+
+		if (sscanf(name, forms[i].format, &index, &nsid) != 1 + forms[i].ns ||
+		    forms[i].ns != !!nsid)
+			continue;
+		/* as it is printed: nothing after it, no blanks or zeroes in front */
+		snprintf(again, sizeof(again), forms[i].format, index, nsid);
+		if (strcmp(again, name))
+			continue;
+		*block = forms[i].block;
+		return by_numbers(t, index, nsid);
 	}
 	return NULL;
 }
@@ -61,6 +99,15 @@ static bool same_dir(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
+/* A path that is empty, with AT_EMPTY_PATH: it means the descriptor. One under a number that the filter
+ * knows may be a block device's, which only the handler can tell. */
+static bool trap_path_empty(struct trap_req *rq)
+{
+	uint64_t fd = rq->row->dirfd >= 0 ? (uint32_t)rq->arg[rq->row->dirfd] : 0;
+
+	return fd >= TRAP_FD_FIRST && fd < TRAP_FD_END && trap_fd_block(rq, (int)fd);
+}
+
 /* the directory of @path, of which @len bytes are not the last component, as the caller sees it */
 static bool is_callers_dev(struct trap_req *rq, const char *path, size_t len)
 {
@@ -84,22 +131,29 @@ static bool is_callers_dev(struct trap_req *rq, const char *path, size_t len)
 	return !fstatat(t->proc, dir, &a, 0) && !fstatat(t->proc, dev, &b, 0) && same_dir(&a, &b);
 }
 
-struct trap_node *trap_path_node(struct trap_req *rq)
+bool trap_path(struct trap_req *rq, struct trap_sys_path *sys)
 {
 	char path[PATH_MAX];
 	struct trap_node *tn;
+	const char *name;
 	ssize_t len;
 	size_t dir;
 
 	len = trap_vm_string(rq->tid, rq->arg[rq->row->path], path, sizeof(path));
 	if (len <= 0)
-		return NULL;
+		return !len && trap_path_empty(rq);
 	for (dir = len; dir && path[dir - 1] != '/'; dir--)
 		;
-	tn = by_name(rq->t, path + dir);
-	if (!tn)
-		return NULL;
-	if (trap_path_in_dev(path, dir) || is_callers_dev(rq, path, dir))
-		return tn;
-	return NULL;
+	name = path + dir;
+	tn = by_name(rq->t, name);
+	if (!tn && name[0] == 'n' && (name[1] == 'v' || name[1] == 'g'))
+		tn = by_linux_name(rq->t, name, &rq->block);
+	if (tn && (trap_path_in_dev(path, dir) || is_callers_dev(rq, path, dir))) {
+		rq->node = tn;
+		return true;
+	}
+	if (!trap_sys_find(rq, path, sys))
+		return false;
+	rq->sys = sys;
+	return true;
 }

@@ -18,6 +18,7 @@
 
 #include "internal.h"
 #include "ring.h"
+#include "sys.h"
 
 #define trap_of(ptr, member) ((struct trap *)((char *)(ptr)-offsetof(struct trap, member)))
 
@@ -70,6 +71,7 @@ static void serve(struct trap *t)
 {
 	union notif rx = { .room = { 0 } }; /* the kernel insists on zeroes */
 	struct trap_req rq = { .t = t, .arg = (const uint64_t *)rx.n.data.args };
+	struct trap_sys_path sys;
 	long ret = TRAP_CONTINUE;
 
 	if (ioctl(t->listener.fd, SECCOMP_IOCTL_NOTIF_RECV, &rx) < 0)
@@ -78,12 +80,8 @@ static void serve(struct trap *t)
 	rq.tid = rx.n.pid;
 	rq.row = row_of(rx.n.data.nr);
 	/* pid 0: a task this process cannot name (another pid namespace), so cannot look into */
-	if (rq.row && rq.tid) {
-		if (rq.row->path >= 0)
-			rq.node = trap_path_node(&rq);
-		if (rq.row->path < 0 || rq.node)
-			ret = rq.row->handle(&rq);
-	}
+	if (rq.row && rq.tid && (rq.row->path < 0 || trap_path(&rq, &sys)))
+		ret = rq.row->handle(&rq);
 	if (ret != TRAP_SENT)
 		trap_send(t, rq.id, ret);
 }
@@ -217,6 +215,7 @@ void trap_destroy(struct trap *t)
 	if (t->proc >= 0)
 		close(t->proc);
 	trap_rings_free(t);
+	trap_sys_free(t);
 	pthread_mutex_destroy(&t->lock);
 	pthread_mutex_destroy(&t->files_lock);
 	free(t);
@@ -261,6 +260,10 @@ struct trap *trap_new(struct dmn_machine *m, int listener, uid_t owner,
 	if (stat("/dev", &st) == 0)
 		t->dev = st.st_dev;
 	trap_files_init(t);
+	if (trap_sys_init(t)) {
+		snprintf(err, len, "no memory");
+		goto fail;
+	}
 	if (t->tick.fd < 0 || dmn_loop_add(t->loop, &t->tick, EPOLLIN) ||
 	    trap_rings_init(t) || dmn_loop_add(t->loop, &t->listener, EPOLLIN)) {
 		snprintf(err, len, "the event loop takes no more descriptors");
@@ -285,6 +288,7 @@ void trap_detach(struct trap *t)
 	while (t->nr_nodes)
 		node_removed(&t->watch, t->nodes[0]->n);
 	trap_rings_detach(t);
+	trap_mirror_remove(t);
 }
 
 void trap_free(struct trap *t)
