@@ -61,12 +61,25 @@ struct conf_ctrl {
 	uint64_t capacity; /* of a subsystem of its own; as there */
 	bool ctratt_mem, atomic_dn;
 	uint16_t awun, awupf; /* 0's based */
+	uint8_t zasl;	      /* 0: as @mdts */
+	bool auto_transition;
 	/* block properties of the legacy namespace */
 	uint32_t logical_block_size, physical_block_size;
 	uint32_t min_io_size, opt_io_size, discard_granularity; /* UINT32_MAX: not given */
 	int write_cache; /* enum conf_onoffauto */
 	int index;	 /* in conf.subsys, once linked; -1: a private one */
 	unsigned int order; /* of definition, among controllers and namespaces */
+};
+
+/** struct conf_zoned - the `zoned.*` keys of a namespace; linked, no size is 0 but @zrwas */
+struct conf_zoned {
+	bool on;
+	bool cross_read;
+	uint64_t zone_size, zone_capacity; /* bytes */
+	uint32_t descr_ext_size;	   /* bytes */
+	uint32_t max_active, max_open;	   /* 0: no limit */
+	uint32_t numzrwa;		   /* 0: as many as zones */
+	uint64_t zrwas, zrwafg;		   /* bytes */
 };
 
 /** struct conf_ns - [namespace X], -device nvme-ns, or the legacy namespace of a controller */
@@ -91,6 +104,7 @@ struct conf_ns {
 	uint8_t msrc;	/* 0's based */
 	uint16_t nawun, nawupf, nabsn, nabspf, nabo; /* as in Identify Namespace */
 	bool mam;
+	struct conf_zoned zoned;
 	uint32_t logical_block_size, physical_block_size;
 	uint32_t min_io_size, opt_io_size, discard_granularity; /* UINT32_MAX: not given */
 	int write_cache;

@@ -12,6 +12,7 @@
 #define CONF_NQN_MAX	   223 /* bytes; NVMe base specification, 4.7 */
 #define CONF_MAX_NSID	   256
 #define CONF_MAX_CTRLS	   256 /* controllers of one subsystem */
+#define CONF_MAX_ZDES	   (255 * 64) /* bytes; the field counts 64 bytes and has 8 bits */
 #define CONF_EUI64_DEFAULT 0x5254000000000000ull /* eui64-default: this and a running number */
 
 /** enum conf_kind - what a key belongs to */
@@ -156,6 +157,15 @@ void *conf_object(const struct conf *c, enum conf_kind kind, unsigned int index)
 
 /** conf_id_ok() - letters, digits, '-', '.', '_', beginning with a letter or digit; at most 63 */
 bool conf_id_ok(const char *id);
+
+/* ---- links (link.c, zoned.c) ---- */
+
+/**
+ * conf_link_zoned() - check a namespace's zoned keys, and fill in what they leave to others; its
+ * block size is known by now
+ * Return: 0 or -1 with @err.
+ */
+int conf_link_zoned(struct conf_ns *ns, char *err, size_t len);
 
 /* ---- words (words.c) ---- */
 

@@ -75,6 +75,11 @@ static int link_ctrl(struct conf *c, struct conf_ctrl *ctrl, struct errbuf *e)
 		     "atomic.awupf is larger than atomic.awun; 0 is reported, as QEMU does");
 		ctrl->awupf = 0;
 	}
+	if (ctrl->zasl > ctrl->mdts)
+		return FAIL(e, ctrl, "zoned.zasl",
+			    "%u is larger than mdts, %u; a Zone Append Size Limit is at most the "
+			    "Maximum Data Transfer Size",
+			    ctrl->zasl, ctrl->mdts);
 	if (ctrl->subsys) {
 		if (ctrl->capacity)
 			return FAIL(e, ctrl, "capacity",
@@ -436,7 +441,7 @@ static int link_machine(struct conf *c, struct errbuf *e)
 	sort_namespaces(c);
 	for (i = 0; i < c->nr_ns; i++) {
 		if (link_drive(c, &c->ns[i], e) || link_blocks(c, &c->ns[i], e) ||
-		    link_pi(&c->ns[i], e) || link_atomic(c, &c->ns[i], e) || link_nsid(c, i, e))
+		    link_pi(&c->ns[i], e) || conf_link_zoned(&c->ns[i], e->text, e->len) || link_atomic(c, &c->ns[i], e) || link_nsid(c, i, e))
 			return -1;
 		link_ids(c, i);
 	}

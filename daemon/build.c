@@ -178,6 +178,8 @@ int build_ctrl(struct build *b, unsigned int i)
 		.atomic_dn = cc->atomic_dn,
 		.awun = cc->awun,
 		.awupf = cc->awupf,
+		.zasl = cc->zasl,
+		.no_auto_transition = !cc->auto_transition,
 	};
 	struct sim_msg msg = { "" };
 
@@ -247,6 +249,18 @@ int build_ns(struct build *b, const struct conf_ns *cn)
 		.min_io_size = cn->min_io_size,
 		.opt_io_size = cn->opt_io_size,
 		.discard_granularity = cn->discard_granularity,
+		.zoned = {
+			.on = cn->zoned.on,
+			.zone_size = cn->zoned.zone_size,
+			.zone_capacity = cn->zoned.zone_capacity,
+			.descr_ext_size = cn->zoned.descr_ext_size,
+			.cross_read = cn->zoned.cross_read,
+			.max_active = cn->zoned.max_active,
+			.max_open = cn->zoned.max_open,
+			.numzrwa = cn->zoned.numzrwa,
+			.zrwas = cn->zoned.zrwas,
+			.zrwafg = cn->zoned.zrwafg,
+		},
 	};
 	const struct conf_drive *d = &b->c->drive[cn->drive_index];
 	struct sim_msg msg = { "" };

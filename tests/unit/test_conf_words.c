@@ -157,8 +157,8 @@ static void test_bad(void **state)
 		{ "-device nvme,sriov_max_vfs=1,",
 		  "-device nvme,sriov_max_vfs=1,: sriov_max_vfs: not "
 		  "supported yet; allowed: 0" },
-		{ "-device nvme-ns,zoned=on", "-device nvme-ns,zoned=on: zoned: not supported yet; "
-					      "allowed: off" },
+		{ "-device nvme-ns,zoned=maybe", "-device nvme-ns,zoned=maybe: zoned: must be 'on' "
+						 "or 'off', not 'maybe'" },
 		{ "-device nvme-ns,fdp.ruhs=0;1;2", "-device nvme-ns,fdp.ruhs=0;1;2: fdp.ruhs: not "
 						    "supported yet" },
 		/* metadata */
