@@ -93,6 +93,11 @@ int ctl_take_number(struct ctl_ctx *x, const char *key, uint64_t max, uint64_t *
 /** ctl_find_node() - the node @name says. Return: NULL with a sentence when there is none. */
 struct dmn_node *ctl_find_node(struct ctl_ctx *x, struct json_object *name);
 
+/* ---- the handlers in files of their own ---- */
+
+struct json_object *ctl_cmd_zones(struct ctl_ctx *x); /* cmd_zones.c */
+struct json_object *ctl_cmd_zone(struct ctl_ctx *x);
+
 /** ctl_failure() - {"ok":false,"error":@text} */
 struct json_object *ctl_failure(const char *text);
 

@@ -172,6 +172,14 @@ int dmn_ana_get(struct dmn_machine *m, const struct dmn_node *n);
  * Return: 0; %SIM_EINVAL: its subsystem reports none; %SIM_ENOENT: there is no such namespace. */
 int dmn_ana_set(struct dmn_machine *m, const struct dmn_node *n, enum sim_ana_state state);
 
+/** dmn_zones_info(), dmn_zones_get(), dmn_zone_act() - sim_zones_info() and the others, of the
+ * namespace that a node is; a controller's node is %SIM_ENOENT */
+int dmn_zones_info(struct dmn_machine *m, const struct dmn_node *n, struct sim_zones_info *info);
+int64_t dmn_zones_get(struct dmn_machine *m, const struct dmn_node *n, uint64_t first, uint64_t nr,
+		      struct sim_zone_info *zones);
+int dmn_zone_act(struct dmn_machine *m, const struct dmn_node *n, uint64_t zslba,
+		 enum sim_zone_act act, struct sim_msg *msg);
+
 /* ---- control socket ----------------------------------------------------------------------- */
 
 struct dmn_control;

@@ -200,6 +200,23 @@ int dmn_ana_set(struct dmn_machine *m, const struct dmn_node *n, enum sim_ana_st
 	return sim_ana_set(n->fn->fn, n->ref.nsid, state);
 }
 
+int dmn_zones_info(struct dmn_machine *m, const struct dmn_node *n, struct sim_zones_info *info)
+{
+	return sim_zones_info(n->fn->subsys->sim, n->ref.nsid, info);
+}
+
+int64_t dmn_zones_get(struct dmn_machine *m, const struct dmn_node *n, uint64_t first, uint64_t nr,
+		      struct sim_zone_info *zones)
+{
+	return sim_zones_get(n->fn->subsys->sim, n->ref.nsid, first, nr, zones);
+}
+
+int dmn_zone_act(struct dmn_machine *m, const struct dmn_node *n, uint64_t zslba,
+		 enum sim_zone_act act, struct sim_msg *msg)
+{
+	return sim_zone_act(n->fn->subsys->sim, n->ref.nsid, zslba, act, msg);
+}
+
 /* ---- time ---- */
 
 void mach_tick(void *machine)

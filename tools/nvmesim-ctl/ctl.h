@@ -36,13 +36,16 @@ enum ctl_exit ctl_ask(const char *path, struct json_object *request, bool until_
  * @note:  more for help, lines that begin with four blanks, or NULL
  * @ends:  the daemon ends after it
  * @watch: it can be asked again and again (--watch)
- * @ask:   puts more into the request, or NULL
+ * @ask:   puts more into the request where people are to read the answer, or NULL
+ * @more:  makes the next request of one that brings an answer in parts, or NULL. Return: false at
+ *         the end
  * @print: the result, for people and the next program in a pipe; NULL: answered by ctl_help()
  */
 struct ctl_command {
 	const char *name, *args, *key[CTL_ARGS], *help, *note;
 	bool ends, watch;
 	void (*ask)(struct json_object *request);
+	bool (*more)(struct json_object *request, struct json_object *result);
 	void (*print)(struct json_object *result);
 };
 
@@ -88,6 +91,10 @@ void ctl_bytes(double size, char *to);
 
 void ctl_print_list(struct json_object *nodes);
 void ctl_print_ana(struct json_object *states);
+void ctl_ask_zones(struct json_object *request);
+bool ctl_more_zones(struct json_object *request, struct json_object *result);
+void ctl_print_zones(struct json_object *result);
+void ctl_print_zone(struct json_object *zone);
 /** ctl_print_object() - one "key: value" a line */
 void ctl_print_object(struct json_object *o);
 

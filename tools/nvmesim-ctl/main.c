@@ -36,27 +36,44 @@ static struct json_object *request_of(const struct ctl *ctl)
 			arg += 5; /* as people type it */
 		json_object_object_add(request, ctl->cmd->key[i], json_object_new_string(arg));
 	}
-	if (ctl->cmd->ask)
+	if (ctl->cmd->ask && !ctl->json)
 		ctl->cmd->ask(request);
 	return request;
 }
 
-static enum ctl_exit run(const struct ctl *ctl)
+/* Return: what to exit with; *@more: @request is the next one of the same question */
+static enum ctl_exit ask_once(const struct ctl *ctl, struct json_object *request, bool *more)
 {
-	struct json_object *request = request_of(ctl), *answer = NULL;
+	struct json_object *answer = NULL, *result;
 	enum ctl_exit code = ctl_ask(ctl->socket, request, ctl->cmd->ends, &answer);
 
-	if (ctl->every && !ctl->json && !code && isatty(STDOUT_FILENO))
-		fputs("\033[H\033[J", stdout); /* over the last round, in one write with the next */
-	if (ctl->json)
+	*more = false;
+	if (ctl->json) {
 		puts(json_object_to_json_string_ext(
 			answer, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-	else if (code)
+	} else if (code) {
 		fprintf(stderr, "nvmesim-ctl: %s\n",
 			json_object_get_string(ctl_get(answer, "error")));
-	else
-		ctl->cmd->print(ctl_get(answer, "result"));
+	} else {
+		result = ctl_get(answer, "result");
+		ctl->cmd->print(result);
+		*more = ctl->cmd->more && ctl->cmd->more(request, result);
+	}
 	json_object_put(answer);
+	return code;
+}
+
+static enum ctl_exit run(const struct ctl *ctl)
+{
+	struct json_object *request = request_of(ctl);
+	enum ctl_exit code;
+	bool more;
+
+	if (ctl->every && !ctl->json && isatty(STDOUT_FILENO))
+		fputs("\033[H\033[J", stdout); /* over the last round, in one write with the next */
+	do {
+		code = ask_once(ctl, request, &more);
+	} while (!code && more);
 	json_object_put(request);
 	if (fflush(stdout)) {
 		perror("nvmesim-ctl");

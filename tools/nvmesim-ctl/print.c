@@ -10,6 +10,8 @@
 
 #include "ctl.h"
 
+#define CSI_ZONED 2 /* command set identifier of zoned namespaces */
+
 struct json_object *ctl_get(struct json_object *o, const char *key)
 {
 	struct json_object *v = NULL;
@@ -57,7 +59,7 @@ static void cell_used(struct json_object *o, char *to)
 	bytes(o, "used_blocks", to);
 }
 
-/* "512+8", "512+64 extended", "4096+8 PI type 1" */
+/* "512+8", "512+64 extended", "4096+8 PI type 1", "4096+0 zoned" */
 static void cell_format(struct json_object *o, char *to)
 {
 	const char *metadata = json_object_get_string(ctl_get(o, "metadata"));
@@ -69,7 +71,10 @@ static void cell_format(struct json_object *o, char *to)
 	n = snprintf(to, CTL_CELL, "%" PRIu64 "+%" PRIu64 "%s", ctl_number(o, "block_size"),
 		     ctl_number(o, "metadata_size"), extended ? " extended" : "");
 	if (ctl_number(o, "pi_type"))
-		snprintf(to + n, CTL_CELL - (size_t)n, " PI type %" PRIu64, ctl_number(o, "pi_type"));
+		n += snprintf(to + n, CTL_CELL - (size_t)n, " PI type %" PRIu64,
+			      ctl_number(o, "pi_type"));
+	if (ctl_number(o, "csi") == CSI_ZONED)
+		snprintf(to + n, CTL_CELL - (size_t)n, " zoned");
 }
 
 /* each ends with a row without a title */
