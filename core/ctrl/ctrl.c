@@ -28,6 +28,8 @@ static const char *check_bars(const struct sim_ctrl_params *p)
 		return "cmb_size_mb must be less than 1048576";
 	if (p->cmb_size_mb && p->sriov_max_vfs)
 		return "CMB is not supported with SR-IOV";
+	if (p->hmb_size % 4096 || p->hmb_size / 4096 > UINT32_MAX)
+		return "hmb_size must be a multiple of 4096, less than 16T";
 	if (!p->pmr.mem)
 		return NULL;
 	if (p->msix_exclusive_bar)

@@ -507,6 +507,22 @@ struct sim_dbbuf {
 	struct sim_dbbuf_mem shadow, eventidx;
 };
 
+#define SIM_HMMIN 1u	 /* Host Memory Buffer Minimum Size, 4 KiB */
+#define SIM_HMMINDS 1u	 /* of a descriptor's buffer, 4 KiB */
+#define SIM_HMMAXD 1024u /* descriptors */
+
+/**
+ * struct sim_hmb - Host Memory Buffer; what it was last, when it is not @enabled
+ * @pages: HSIZE, of @page_size bytes; @list, @nr: the descriptor list
+ * @generation: times it was enabled; 0: never
+ * @returned, @intact: see struct sim_hmb_info
+ */
+struct sim_hmb {
+	bool enabled, returned, intact;
+	uint32_t pages, page_size, nr;
+	uint64_t list, generation;
+};
+
 /** struct sim_caps - what the tables' rows make a controller capable of */
 struct sim_caps {
 	uint16_t oacs, oncs;
@@ -565,6 +581,7 @@ struct sim_ctrl {
 	struct sim_pmr pmr;
 	struct sim_coalesce coalesce;
 	struct sim_dbbuf dbbuf;
+	struct sim_hmb hmb;
 };
 
 static inline bool sim_ns_attached(const struct sim_ctrl *c, uint32_t nsid)
@@ -676,6 +693,13 @@ uint64_t sim_lbas_run(struct sim_ctrl *c, uint64_t now);
 void sim_lbas_reset(struct sim_ctrl *c);
 uint16_t sim_lbas_log(struct sim_req *req, uint8_t *page); /* log page 0Eh */
 void sim_lbas_read(struct sim_ctrl *c);
+
+/* hmb.c */
+bool sim_hmb_there(const struct sim_ctrl *c);
+uint16_t sim_hmb_set(struct sim_req *req, struct sim_ns *ns, const uint8_t *data);
+uint16_t sim_hmb_get(struct sim_req *req, const struct sim_ns *ns, const struct sim_feat *f,
+		     uint8_t *data);
+void sim_hmb_reset(struct sim_ctrl *c); /* a Controller Level Reset: the memory is the host's */
 
 /* dbbuf.c */
 bool sim_dbbuf_there(const struct sim_ctrl *c);

@@ -445,6 +445,8 @@ const struct sim_feature sim_feature_rows[] = {
 	  set_atomicity, NULL },
 	{ 0x0b, true, SIM_SCOPE_CTRL, 0, 0, 0, "Asynchronous Event Configuration", get_async_event,
 	  set_async_event, NULL },
+	{ 0x0d, true, SIM_SCOPE_CTRL, 0, 0, 0, "Host Memory Buffer", sim_hmb_get, sim_hmb_set,
+	  sim_hmb_there },
 	{ 0x0e, true, SIM_SCOPE_CTRL, 0, NVME_CTRL_ONCS_TIMESTAMP, 8, "Timestamp", get_timestamp,
 	  set_timestamp, NULL },
 	{ 0x0f, true, SIM_SCOPE_CTRL, 0, 0, 0, "Keep Alive Timer", get_kato, set_kato, NULL },

@@ -115,6 +115,12 @@ uint16_t sim_identify_ctrl(struct sim_req *req, struct sim_ns *ns, uint8_t *page
 	id->npss = 0;
 	id->wctemp = sim_le16(SIM_WCTEMP);
 	id->cctemp = sim_le16(SIM_CCTEMP);
+	if (sim_hmb_there(c)) {
+		id->hmpre = sim_le32((uint32_t)(c->p.hmb_size / 4096));
+		id->hmmin = sim_le32(SIM_HMMIN);
+		id->hmminds = sim_le32(SIM_HMMINDS);
+		id->hmmaxd = sim_le16(SIM_HMMAXD);
+	}
 	memcpy(id->tnvmcap, &capacity, sizeof(capacity));
 	memcpy(id->unvmcap, &unallocated, sizeof(unallocated));
 	id->kas = sim_le16(SIM_KAS);

@@ -150,6 +150,7 @@ static void do_clear(struct sim_ctrl *c)
 	atomic_store(&c->ka_deadline, 0);
 	sim_aer_reset(c);
 	sim_dbbuf_reset(c);
+	sim_hmb_reset(c);
 	sim_queues_free(c);
 	sim_feat_reset(c);
 	sim_ana_reset(c);
