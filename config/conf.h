@@ -53,6 +53,8 @@ struct conf_ctrl {
 	char *bus;    /* PCI bus, or NULL: one of its own */
 	int32_t addr; /* PCI device and function, 7:0; -1: any */
 	bool multifunction;
+	uint16_t sriov_max_vfs, sriov_vq_flexible, sriov_vi_flexible;
+	uint32_t sriov_max_vi_per_vf, sriov_max_vq_per_vf;
 	uint32_t max_ioqpairs, num_queues;
 	uint16_t msix_qsize, mqes;
 	uint8_t mdts, vsl, aerl;

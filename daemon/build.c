@@ -180,6 +180,11 @@ int build_ctrl(struct build *b, unsigned int i)
 		.awupf = cc->awupf,
 		.zasl = cc->zasl,
 		.no_auto_transition = !cc->auto_transition,
+		.sriov_max_vfs = cc->sriov_max_vfs,
+		.sriov_vq_flexible = cc->sriov_vq_flexible,
+		.sriov_vi_flexible = cc->sriov_vi_flexible,
+		.sriov_max_vi_per_vf = cc->sriov_max_vi_per_vf,
+		.sriov_max_vq_per_vf = cc->sriov_max_vq_per_vf,
 	};
 	struct sim_msg msg = { "" };
 

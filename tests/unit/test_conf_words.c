@@ -154,9 +154,9 @@ static void test_bad(void **state)
 		{ "-device nvme,pmrdev=m", "-device nvme,pmrdev=m: pmrdev: not supported yet" },
 		{ "-device nvme,addr=04.8", "-device nvme,addr=04.8: addr: must be SLOT or "
 					    "SLOT.FUNCTION, 0 to 1f and 0 to 7, not '04.8'" },
-		{ "-device nvme,sriov_max_vfs=1,",
-		  "-device nvme,sriov_max_vfs=1,: sriov_max_vfs: not "
-		  "supported yet; allowed: 0" },
+		{ "-device nvme,sriov_max_vfs=128,",
+		  "-device nvme,sriov_max_vfs=128,: sriov_max_vfs: must be between 0 and 127, not "
+		  "'128'" },
 		{ "-device nvme-ns,zoned=maybe", "-device nvme-ns,zoned=maybe: zoned: must be 'on' "
 						 "or 'off', not 'maybe'" },
 		{ "-device nvme-ns,fdp.ruhs=0;1;2", "-device nvme-ns,fdp.ruhs=0;1;2: fdp.ruhs: not "
