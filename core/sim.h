@@ -272,6 +272,8 @@ enum sim_fdp_victim {
  * @runs: Reclaim Unit Nominal Size, bytes; @nrg: reclaim groups; @nruh: reclaim unit handles
  * @op:   over-provisioning: reclaim units beyond what the capacity takes, percent of it
  * @persistent: handles are Persistently, not Initially, Isolated
+ * @erutl: Estimated Reclaim Unit Time Limit, seconds that a handle references a unit that has been
+ *         written to; 0: no limit
  */
 struct sim_fdp_params {
 	bool on;
@@ -281,6 +283,7 @@ struct sim_fdp_params {
 	uint32_t op;
 	bool persistent;
 	enum sim_fdp_victim victim;
+	uint32_t erutl;
 };
 
 struct sim_subsys;

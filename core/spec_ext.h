@@ -44,6 +44,13 @@ _Static_assert(sizeof(struct nvme_supported_log_pages) == 1024, "figure 202");
 _Static_assert(sizeof(struct nvme_id_ctrl_nvm) == 4096, "NVM command set 1.1, section 4.1.5.4");
 _Static_assert(sizeof(struct nvme_firmware_slot) == 512, "section 5.1.12.1.4");
 _Static_assert(sizeof(struct nvme_id_psd) == 32, "figure 313");
+_Static_assert(sizeof(struct nvme_endurance_group_log) == 512, "section 5.1.12.1.10");
+_Static_assert(sizeof(struct nvme_fdp_config_desc) == 64, "figure 280");
+_Static_assert(sizeof(struct nvme_fdp_stats_log) == 64, "figure 286");
+_Static_assert(sizeof(struct nvme_fdp_event) == 64, "figure 289");
+_Static_assert(sizeof(struct nvme_fdp_events_log) == 4096, "figure 288");
+_Static_assert(sizeof(struct nvme_fdp_ruh_status_desc) == 32, "NVM command set 1.1, section 3.2.1");
+_Static_assert(sizeof(struct nvme_id_directives) == 4096, "section 8.1.8.2.1");
 
 /*
  * NVM command set 1.1, figure 118: struct nvme_nvm_id_ns of 1.3 ends with ELBAF. PIFA is the byte
@@ -113,7 +120,9 @@ struct sim_ns_create {
 	__u8 rsvd104[280];
 	__le64 lbstm;
 	__le16 nphndls;
-	__u8 rsvd394[3702];
+	__u8 rsvd394[118];
+	__le16 phndl[128];
+	__u8 rsvd768[3328];
 };
 _Static_assert(sizeof(struct sim_ns_create) == 4096, "NVM command set 1.1, section 4.1.6");
 

@@ -5,6 +5,7 @@
  * Commands that make or delete a queue, or change what others stand on, are exclusive. Effects
  * (figure 210) are named where there are more than CSUPP.
  */
+#include "../fdp/fdp.h"
 #include "../ns/ns.h"
 #include "ctrl.h"
 
@@ -106,6 +107,21 @@ const struct sim_cmd sim_admin_cmds[256] = {
 		.oacs = NVME_CTRL_OACS_FORMAT,
 		.nsid = SIM_NSID_HANDLER,
 		.resv = SIM_RESV_WRITE,
+	},
+	[nvme_admin_directive_send] = {
+		.name = "Directive Send",
+		.handler = sim_directive_send,
+		.there = sim_fdp_there,
+		.flags = SIM_CMD_EXCL,
+		.oacs = NVME_CTRL_OACS_DIRECTIVES,
+		.nsid = SIM_NSID_ACTIVE,
+	},
+	[nvme_admin_directive_recv] = {
+		.name = "Directive Receive",
+		.handler = sim_directive_recv,
+		.there = sim_fdp_there,
+		.oacs = NVME_CTRL_OACS_DIRECTIVES,
+		.nsid = SIM_NSID_ACTIVE,
 	},
 	[nvme_admin_get_lba_status] = {
 		.name = "Get LBA Status",

@@ -50,6 +50,8 @@
 #define SIM_HOST_ID_FORMAT SIM_SC(0, 0x18)
 #define SIM_PREEMPT_ABORT SIM_SC(0, 0x1b)
 #define SIM_NS_WRITE_PROTECTED SIM_SC(0, 0x20)
+#define SIM_FDP_DISABLED SIM_SC(0, 0x29)
+#define SIM_INVALID_HANDLES SIM_SC(0, 0x2a) /* Invalid Placement Handle List */
 #define SIM_LBA_RANGE SIM_SC(0, 0x80)
 #define SIM_CAP_EXCEEDED SIM_SC(0, 0x81)
 #define SIM_RESV_CONFLICT SIM_SC(0, 0x83)

@@ -17,7 +17,8 @@ enum {
 	SEL_SUPPORTED,
 };
 
-/* what Select 011b answers in dword 0 (section 5.1.11.2); nothing here is saveable (bit 0) */
+/* what Select 011b answers in dword 0 (section 5.1.11.2) */
+#define CAP_SAVEABLE (1u << 0)
 #define CAP_NS_SPECIFIC (1u << 1)
 #define CAP_CHANGEABLE (1u << 2)
 
@@ -126,7 +127,8 @@ uint16_t sim_get_features(struct sim_req *req)
 		return sim_bad_field(req, SIM_PEL_CDW(10, 8));
 	if (sel == SEL_SUPPORTED) {
 		req->result = (row->scope == SIM_SCOPE_NS ? CAP_NS_SPECIFIC : 0) |
-			      (row->changeable ? CAP_CHANGEABLE : 0);
+			      (row->changeable ? CAP_CHANGEABLE : 0) |
+			      (row->changeable == SIM_FEAT_SAVED ? CAP_SAVEABLE : 0);
 		return SIM_OK;
 	}
 	if (row->scope == SIM_SCOPE_NS) {
@@ -134,7 +136,7 @@ uint16_t sim_get_features(struct sim_req *req)
 		if (status)
 			return status;
 	}
-	if (sel != SEL_CURRENT) {
+	if (sel != SEL_CURRENT && !(sel == SEL_SAVED && row->changeable == SIM_FEAT_SAVED)) {
 		sim_feat_defaults(req->ctrl, &defaults);
 		f = &defaults;
 		ns = NULL;
@@ -160,7 +162,7 @@ uint16_t sim_set_features(struct sim_req *req)
 
 	if (!row)
 		return sim_bad_field(req, SIM_PEL_CDW(10, 0));
-	if (req->sqe.cdw10 >> 31) { /* SV */
+	if (req->sqe.cdw10 >> 31 && row->changeable != SIM_FEAT_SAVED) { /* SV */
 		req->err_loc = SIM_PEL_CDW(10, 31);
 		return SIM_FID_NOT_SAVEABLE;
 	}

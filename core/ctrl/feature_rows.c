@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "../fdp/fdp.h"
 #include "../ns/ns.h"
 #include "../pci/pci.h"
 #include "tables.h"
@@ -456,6 +457,11 @@ const struct sim_feature sim_feature_rows[] = {
 	  set_host_behavior, NULL },
 	{ 0x19, true, SIM_SCOPE_CTRL, 0, 0, 0, "I/O Command Set Profile", get_profile,
 	  set_profile, NULL },
+	{ 0x1d, SIM_FEAT_SAVED, SIM_SCOPE_ENDURANCE, 0, 0, 0, "Flexible Data Placement", sim_get_fdp,
+	  sim_set_fdp, sim_fdp_there },
+	/* NOET says how long the data is: moved by the functions */
+	{ 0x1e, SIM_FEAT_SAVED, SIM_SCOPE_NS, 0, 0, 0, "FDP Events", sim_get_fdp_events, sim_set_fdp_events,
+	  sim_fdp_there },
 	/* EXHID chooses between two data structures: moved by the functions */
 	{ 0x81, true, SIM_SCOPE_CTRL, 0, 0, 0, "Host Identifier", sim_get_host_id,
 	  sim_set_host_id, NULL },

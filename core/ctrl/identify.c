@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "../fdp/fdp.h"
 #include "../ns/ns.h"
 #include "tables.h"
 
@@ -186,6 +187,20 @@ static uint16_t id_command_sets(struct sim_req *req, struct sim_ns *ns, uint8_t 
 	return SIM_OK;
 }
 
+/* Endurance Group List (CNS 19h): identifiers from CDW11.CNSSI on; there is one at most */
+static uint16_t id_endurance_list(struct sim_req *req, struct sim_ns *ns, uint8_t *page)
+{
+	struct nvme_id_endurance_group_list *list = (struct nvme_id_endurance_group_list *)page;
+
+	if (!req->ctrl->subsys->fdp)
+		return sim_bad_field(req, SIM_PEL_CDW(10, 0));
+	if ((uint16_t)req->sqe.cdw11 > SIM_ENDGID)
+		return SIM_OK;
+	list->num = 1;
+	list->identifier[0] = sim_le16(SIM_ENDGID);
+	return SIM_OK;
+}
+
 const struct sim_identify sim_identify_rows[] = {
 	{ 0x00, 0, SIM_CNS_ACTIVE_OR_COMMON, "Identify Namespace", id_ns },
 	{ 0x01, 0, SIM_CNS_UNUSED, "Identify Controller", sim_identify_ctrl },
@@ -216,6 +231,7 @@ const struct sim_identify sim_identify_rows[] = {
 	{ 0x14, 0, SIM_CNS_UNUSED, "Primary Controller Capabilities", sim_id_primary_caps },
 	{ 0x15, 0, SIM_CNS_UNUSED, "Secondary Controller list", sim_id_secondary_list },
 	{ 0x16, 0, SIM_CNS_UNUSED, "Namespace Granularity List", id_granularity },
+	{ 0x19, 0, SIM_CNS_UNUSED, "Endurance Group List", id_endurance_list },
 	{ 0x1a, CSI_ANY, SIM_CNS_START, "I/O Command Set specific Allocated Namespace ID list",
 	  id_allocated_list_csi },
 	{ 0x1b, CSI_NVM, SIM_CNS_ALLOCATED,

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "../fdp/fdp.h"
 #include "../ns/ns.h"
 #include "../pci/pci.h"
 #include "tables.h"
@@ -105,6 +106,10 @@ uint16_t sim_identify_ctrl(struct sim_req *req, struct sim_ns *ns, uint8_t *page
 	id->oaes = sim_le32(sim_oaes(c));
 	id->ctratt = sim_le32(NVME_CTRL_CTRATT_128_ID | NVME_CTRL_CTRATT_NAMESPACE_GRANULARITY |
 			      CTRATT_ELBAS | (c->p.ctratt_mem ? CTRATT_MEM : 0));
+	if (c->subsys->fdp) {
+		id->ctratt |= sim_le32(NVME_CTRL_CTRATT_ENDURANCE_GROUPS | NVME_CTRL_CTRATT_FDPS);
+		id->endgidmax = sim_le16(SIM_ENDGID);
+	}
 	id->cntrltype = NVME_CTRL_CNTRLTYPE_IO;
 	id->oacs = sim_le16(c->caps.oacs);
 	id->acl = SIM_ACL;

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "../fdp/fdp.h"
 #include "../ns/ns.h"
 #include "tables.h"
 
@@ -12,7 +13,14 @@
 
 static bool log_present(const struct sim_ctrl *c, const struct sim_log *row)
 {
-	return !row->multi || c->subsys->multi;
+	switch (row->where) {
+	case SIM_LOG_MULTI:
+		return c->subsys->multi;
+	case SIM_LOG_ENDURANCE:
+		return c->subsys->fdp;
+	default:
+		return true;
+	}
 }
 
 /* 00h Supported Log Pages (figures 203, 204): LSUPP; the Index Offset is supported by none */
@@ -141,23 +149,33 @@ static uint16_t log_mi(struct sim_req *req, uint8_t *page)
 #define LOG_ANA                                                                                \
 	(sizeof(struct nvme_ana_log) + SIM_NN * (sizeof(struct nvme_ana_group_desc) + 4))
 
-/* LID, LPA, bytes, name, fill, read, taken, multi, ns, ns_read */
+/* LID, LPA, bytes, name, fill, read, taken, where, ns, ns_read */
 const struct sim_log sim_log_rows[] = {
 	{ 0x00, NVME_CTRL_LPA_LI0_LI5_LI12_LI13, 1024, "Supported Log Pages", log_supported, NULL,
-	  NULL, false, false, NULL },
-	{ 0x01, 0, (SIM_ELPE + 1) * 64, "Error Information", log_error, NULL, NULL, false, false, NULL },
-	{ 0x02, 0, 512, "SMART / Health Information", log_smart, NULL, NULL, false, false, NULL },
-	{ 0x03, 0, 512, "Firmware Slot Information", log_firmware, NULL, NULL, false, false, NULL },
+	  NULL, SIM_LOG_ALL, false, NULL },
+	{ 0x01, 0, (SIM_ELPE + 1) * 64, "Error Information", log_error, NULL, NULL, SIM_LOG_ALL, false, NULL },
+	{ 0x02, 0, 512, "SMART / Health Information", log_smart, NULL, NULL, SIM_LOG_ALL, false, NULL },
+	{ 0x03, 0, 512, "Firmware Slot Information", log_firmware, NULL, NULL, SIM_LOG_ALL, false, NULL },
 	{ 0x04, 0, 4096, "Changed Attached Namespace List", log_changed_ns, changed_ns_read,
-	  NULL, false, false, NULL },
+	  NULL, SIM_LOG_ALL, false, NULL },
 	{ 0x05, NVME_CTRL_LPA_CMD_EFFECTS, 4096, "Commands Supported and Effects", log_effects,
-	  NULL, NULL, false, false, NULL },
-	{ 0x0c, 0, LOG_ANA, "Asymmetric Namespace Access", sim_ana_log, NULL, NULL, true, false, NULL },
-	{ 0x0e, 0, SIM_LOG_MAX, "LBA Status Information", sim_lbas_log, sim_lbas_read, NULL, false, false, NULL },
-	{ 0x12, 0, 1024, "Feature Identifiers Supported and Effects", log_features, NULL, NULL, false, false, NULL },
-	{ 0x13, 0, 4096, "NVMe-MI Commands Supported and Effects", log_mi, NULL, NULL, false, false, NULL },
-	{ 0x80, 0, 64, "Reservation Notification", sim_resv_log_fill, NULL, sim_resv_log_taken, false, false, NULL },
-	{ SIM_LID_CHANGED_ZONES, 0, 4096, "Changed Zone List", sim_zone_log, NULL, NULL, false, true,
+	  NULL, NULL, SIM_LOG_ALL, false, NULL },
+	{ 0x09, 0, 512, "Endurance Group Information", sim_log_endurance, NULL, NULL,
+	  SIM_LOG_ENDURANCE, false, NULL },
+	{ 0x0c, 0, LOG_ANA, "Asymmetric Namespace Access", sim_ana_log, NULL, NULL, SIM_LOG_MULTI, false, NULL },
+	{ 0x0e, 0, SIM_LOG_MAX, "LBA Status Information", sim_lbas_log, sim_lbas_read, NULL, SIM_LOG_ALL, false, NULL },
+	{ 0x12, 0, 1024, "Feature Identifiers Supported and Effects", log_features, NULL, NULL, SIM_LOG_ALL, false, NULL },
+	{ 0x13, 0, 4096, "NVMe-MI Commands Supported and Effects", log_mi, NULL, NULL, SIM_LOG_ALL, false, NULL },
+	{ 0x20, 0, 2048, "FDP Configurations", sim_log_fdp_configs, NULL, NULL, SIM_LOG_ENDURANCE, false,
+	  NULL },
+	{ 0x21, 0, 1032, "Reclaim Unit Handle Usage", sim_log_fdp_usage, NULL, NULL, SIM_LOG_ENDURANCE, false,
+	  NULL },
+	{ 0x22, 0, 64, "FDP Statistics", sim_log_fdp_stats, NULL, NULL, SIM_LOG_ENDURANCE, false,
+	  NULL },
+	{ 0x23, 0, 4096, "FDP Events", sim_log_fdp_events, NULL, NULL, SIM_LOG_ENDURANCE, false,
+	  NULL },
+	{ 0x80, 0, 64, "Reservation Notification", sim_resv_log_fill, NULL, sim_resv_log_taken, SIM_LOG_ALL, false, NULL },
+	{ SIM_LID_CHANGED_ZONES, 0, 4096, "Changed Zone List", sim_zone_log, NULL, NULL, SIM_LOG_ALL, true,
 	  sim_zone_log_read },
 };
 const unsigned int sim_nr_log_rows = sizeof(sim_log_rows) / sizeof(sim_log_rows[0]);
@@ -187,6 +205,8 @@ static uint16_t check_nsid(struct sim_req *req, const struct sim_log *row)
 {
 	const uint32_t nsid = req->sqe.nsid;
 
+	if (row->where == SIM_LOG_ENDURANCE) /* the field is reserved */
+		return SIM_OK;
 	if (row->ns ? req->ns != NULL : !nsid || nsid == SIM_NSID_ALL)
 		return SIM_OK;
 	req->err_loc = SIM_PEL_NSID;

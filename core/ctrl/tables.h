@@ -28,6 +28,7 @@ static inline uint16_t sim_bad_field(struct sim_req *req, uint16_t pel)
 enum sim_scope {
 	SIM_SCOPE_NS = 1 << 0,
 	SIM_SCOPE_CTRL = 1 << 1,
+	SIM_SCOPE_ENDURANCE = 1 << 3,
 };
 #define SIM_SCOPE_SHIFT 20
 
@@ -80,7 +81,8 @@ uint16_t sim_fuses(void);
 
 /**
  * struct sim_feature - one Feature Identifier
- * @changeable: Set Features may change it
+ * @changeable: Set Features may change it; %SIM_FEAT_SAVED: and SV may be set. The current value is
+ *           the saved one then, which the functions see to
  * @effects: Feature Identifier Supported and Effects, bits 1 to 19
  * @scope:   of the values
  * @oncs:    bits of Identify Controller's ONCS this row being there sets
@@ -92,7 +94,7 @@ uint16_t sim_fuses(void);
  */
 struct sim_feature {
 	uint8_t fid;
-	bool changeable;
+	uint8_t changeable;
 	enum sim_scope scope;
 	uint32_t effects;
 	uint16_t oncs;
@@ -109,6 +111,8 @@ static inline bool sim_feature_there(const struct sim_ctrl *c, const struct sim_
 	return !row->there || row->there(c);
 }
 
+#define SIM_FEAT_SAVED 2
+
 #define SIM_FEAT_DATA_MAX 512
 
 extern const struct sim_feature sim_feature_rows[]; /* feature_rows.c */
@@ -121,6 +125,13 @@ void sim_feat_defaults(const struct sim_ctrl *c, struct sim_feat *f);
 
 #define SIM_LOG_MAX 16384 /* bytes of the longest log page */
 
+/** enum sim_log_where - subsystems that have a log page */
+enum sim_log_where {
+	SIM_LOG_ALL,
+	SIM_LOG_MULTI,	   /* those that are configured for several controllers */
+	SIM_LOG_ENDURANCE, /* those with an endurance group; the page is of the one that LSI names */
+};
+
 /**
  * struct sim_log - one Log Page Identifier
  * @lpa:  bits of Identify Controller's LPA this row being there sets
@@ -128,7 +139,7 @@ void sim_feat_defaults(const struct sim_ctrl *c, struct sim_feat *f);
  * @fill: fill the zeroed page. Return: 0 or the status the command is to end with
  * @read: the page was read with Retain Asynchronous Event cleared; may be NULL
  * @taken: the page was read, whatever that bit says; may be NULL
- * @multi: it is there in subsystems that are configured for several controllers, only
+ * @where: in which subsystems there is the page
  * @ns:    it is of the namespace that the NSID names, an attached one (req->ns)
  * @ns_read: as @read
  */
@@ -140,7 +151,8 @@ struct sim_log {
 	uint16_t (*fill)(struct sim_req *req, uint8_t *page);
 	void (*read)(struct sim_ctrl *c);
 	void (*taken)(struct sim_ctrl *c);
-	bool multi, ns;
+	enum sim_log_where where;
+	bool ns;
 	void (*ns_read)(struct sim_req *req);
 };
 

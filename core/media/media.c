@@ -100,6 +100,11 @@ int sim_media_reshape(struct sim_media *m, const struct sim_media_params *p)
 	return 0;
 }
 
+uint64_t sim_media_gen(const struct sim_media *m)
+{
+	return sim_blocks_gen(&m->blocks);
+}
+
 int sim_media_erase(struct sim_media *m, uint64_t off, uint64_t len)
 {
 	return m->store->ops->zero(m->store, off, len, true);

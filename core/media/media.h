@@ -167,6 +167,9 @@ int sim_media_reshape(struct sim_media *m, const struct sim_media_params *p);
 /** sim_media_erase() - bytes [@off, @off + @len) of the store are zeroed and released
  * Return: 0 or a negative enum sim_err. */
 int sim_media_erase(struct sim_media *m, uint64_t off, uint64_t len);
+/** sim_media_gen() - a number of this life of the blocks: another after each reshape, and for a
+ * medium that is new */
+uint64_t sim_media_gen(const struct sim_media *m);
 /** sim_media_sync() - the states of blocks, as they are now, survive a power cut: the part of a
  * flush that is not the store's. Return: 0 or %SIM_EIO. */
 int sim_media_sync(struct sim_media *m);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spin.h - a lock for a handful of instructions; private to core/media/ and to the zones in core/ns/.
+ * spin.h - a lock for a handful of instructions; of core/media/, core/fdp/ and the zones in core/ns/.
  */
 #ifndef NVMESIM_SPIN_H
 #define NVMESIM_SPIN_H

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "../fdp/fdp.h"
 #include "ns.h"
 #include "zone.h"
 
@@ -226,5 +227,5 @@ bool sim_ns_params_check(const struct sim_subsys *s, struct sim_ns_params *p, st
 			  "namespace %" PRIu32 " needs at least one block of %" PRIu32
 			  " bytes, its store has %" PRIu64,
 			  p->nsid, p->logical_block_size + p->ms, p->store->size);
-	return !p->zoned.on || check_zoned(p, msg);
+	return (!p->zoned.on || check_zoned(p, msg)) && sim_fdp_ns_check(s, p, msg);
 }

@@ -14,7 +14,6 @@
 #include "zone.h"
 
 #define CDW12_NR 0x000000ffu	/* Number of Ranges, 0's based */
-#define CDW12_DTYPE 0x00f00000u /* Directive Type */
 #define CDW12_STCW (1u << 24)
 #define CDW12_STCR (1u << 25)
 #define PRACT 0x8u
@@ -22,7 +21,6 @@
 #define PEL_NR SIM_PEL_CDW(12, 0)
 #define PEL_DESFMT SIM_PEL_CDW(12, 8)
 #define PEL_PRINFOR SIM_PEL_CDW(12, 12)
-#define PEL_DTYPE SIM_PEL_CDW(12, 20)
 #define PEL_PRINFOW SIM_PEL_CDW(12, 26)
 
 #define RANGES_MAX (CDW12_NR + 1)
@@ -63,6 +61,7 @@ struct source {
  * @total:  blocks it writes
  * @pract_r, @pract_w: PRACT of PRINFOR and of PRINFOW
  * @pi:     of the write portion
+ * @to:     where its blocks are placed
  * @range:  claims: one for each source, then the destination's
  * @desc:   the Source Range entries as the host sent them
  */
@@ -74,6 +73,7 @@ struct copy {
 	unsigned int nr;
 	bool pract_r, pract_w;
 	struct sim_pi_cmd pi;
+	struct sim_fdp_to to;
 	struct source src[RANGES_MAX];
 	struct sim_range range[RANGES_MAX + 1];
 	struct sim_range *ranges[RANGES_MAX + 1];
@@ -125,9 +125,10 @@ static uint16_t check_fields(struct copy *c)
 	struct sim_req *req = c->req;
 	const uint32_t cdw12 = req->sqe.cdw12, desfmt = cdw12 >> 8 & 0xf;
 	const struct sim_pi_fmt *pi = &c->dst->pi;
+	const uint16_t status = sim_fdp_target(req, &c->to);
 
-	if (cdw12 & CDW12_DTYPE) /* no directive is enabled */
-		return sim_bad_field(req, PEL_DTYPE);
+	if (status)
+		return status;
 	if (!format_enabled(req->ctrl, desfmt))
 		return sim_bad_field(req, PEL_DESFMT);
 	c->fmt = &formats[desfmt];
@@ -404,7 +405,12 @@ static uint16_t write_piece(struct copy *c, struct sim_stage_slot *slot, uint64_
 		status = sim_rw_check(c->req, &c->pi, (uint32_t)done, slot->data, slot->md, nlb);
 	if (status)
 		return status;
-	return sim_stage_commit(&c->dst->media, c->req, slot, c->sdlba + done, nlb);
+	status = sim_fdp_prepare(c->req, c->dst, c->sdlba + done, nlb);
+	if (!status)
+		status = sim_stage_commit(&c->dst->media, c->req, slot, c->sdlba + done, nlb);
+	if (!status)
+		sim_fdp_wrote(c->req, &c->to, c->sdlba + done, nlb);
+	return status;
 }
 
 /* Return: a status, with *@copied the Source Range entries that were copied wholly */

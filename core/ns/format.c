@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "../ctrl/tables.h"
+#include "../fdp/fdp.h"
 #include "../persist/persist.h"
 #include "ns.h"
 #include "zone.h"
@@ -362,6 +363,9 @@ static uint16_t check_ns(struct sim_req *req, struct sim_ns *ns, const struct si
 		blocks = sim_zones_fill(&ns->p, &ns->lbafs[shape->lbaf], blocks);
 	if (!blocks)
 		return SIM_INVALID_FORMAT;
+	status = sim_fdp_format_check(ns, &ns->lbafs[shape->lbaf]);
+	if (status)
+		return status;
 	status = sim_wp_check(ns);
 	return status ? status : sim_resv_check(req, ns, SIM_RESV_WRITE);
 }
@@ -415,6 +419,7 @@ static uint16_t begin(struct sim_req *req, struct sim_ns *ns, const struct sim_n
 	}
 	if (ns->zones)
 		sim_zones_format(ns);
+	sim_fdp_ns_reshape(ns);
 	sim_ns_get_shape(ns, &new);
 	ns->format.req = req;
 	ns->format.erased = 0;

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "../fdp/fdp.h"
 #include "ns.h"
 
 /* NSFEAT */
@@ -85,6 +86,11 @@ static uint8_t nsattr(const struct sim_ns *ns)
 	return ns->p.store->readonly || atomic_load(&ns->wp) ? NSATTR_WRITE_PROTECTED : 0;
 }
 
+static uint16_t endgid(const struct sim_ns *ns)
+{
+	return ns->subsys->fdp ? sim_le16(SIM_ENDGID) : 0;
+}
+
 static uint8_t fpi(const struct sim_ns *ns)
 {
 	return (uint8_t)(FPI_SUPPORTED | atomic_load(&ns->format_left));
@@ -158,6 +164,7 @@ void sim_ns_fill_id(const struct sim_ns *ns, struct nvme_id_ns *id)
 	id->msrc = p->msrc;
 	id->anagrpid = ns->subsys->multi ? sim_le32(ns->anagrpid) : 0;
 	id->nsattr = nsattr(ns);
+	id->endgid = endgid(ns);
 	memcpy(id->nguid, p->nguid, sizeof(id->nguid));
 	put_eui64(id->eui64, p->eui64);
 }
@@ -170,6 +177,7 @@ void sim_ns_fill_independent(const struct sim_ns *ns, struct nvme_id_independent
 	id->fpi = fpi(ns);
 	id->anagrpid = ns->subsys->multi ? sim_le32(ns->anagrpid) : 0;
 	id->nsattr = nsattr(ns);
+	id->endgid = endgid(ns);
 	id->nstat = NSTAT_NRDY;
 }
 

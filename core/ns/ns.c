@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../fdp/fdp.h"
 #include "ns.h"
 #include "record.h"
 #include "zone.h"
@@ -96,6 +97,8 @@ static struct sim_ns *open_media(struct sim_ns *ns, bool formatting, struct sim_
 			 ns->nsid);
 		goto close;
 	}
+	if (sim_fdp_ns_open(ns, msg))
+		goto close;
 	return ns;
 
 close:
@@ -141,6 +144,7 @@ struct sim_ns *sim_ns_new(struct sim_subsys *s, const struct sim_ns_params *p, s
 	shape.lbaf = sim_ns_find_format(ns->lbafs, ns->nlbaf, &own);
 	sim_ns_set_shape(ns, &shape, 0);
 	take_record(ns);
+	ns->restored = ns->created;
 	formatting = sim_format_take(ns);
 	if (same_set(ns, msg))
 		return open_media(ns, formatting, msg);
@@ -167,6 +171,7 @@ void sim_ns_free(struct sim_ns *ns, bool forget)
 {
 	sim_format_drop(ns, forget);
 	sim_zones_close(ns, forget);
+	sim_fdp_ns_close(ns, forget);
 	sim_media_close(&ns->media, forget);
 	if (forget)
 		sim_wp_save(ns->subsys, ns->nsid, SIM_WP_NONE);

@@ -88,6 +88,8 @@ struct sim_ns {
 	uint32_t err_recovery; /* feature 05h, per namespace */
 	bool wc_enabled;       /* this namespace's part of feature 06h */
 	bool formatted, conf_deleted;
+	struct sim_fdp_ns *fdp; /* its part in the endurance group; NULL: FDP is not enabled */
+	bool restored; /* one that a host created, after a restart */
 	uint64_t capacity;
 	uint32_t attach_set[SIM_MAX_CTRL / 32], attach_val[SIM_MAX_CTRL / 32];
 	struct sim_format format;

@@ -4,6 +4,7 @@
  * to it: their rows, and Flush. NVM Command Set 1.1, section 3.3; NVMe Base 2.1, section 7.
  */
 #include "../ctrl/tables.h"
+#include "../fdp/fdp.h"
 #include "ns.h"
 
 /**
@@ -90,6 +91,19 @@ const struct sim_cmd sim_nvm_cmds[256] = {
 		.flags = SIM_CMD_WRITE,
 		.effects = NVME_CMD_EFFECTS_LBCC,
 		.oncs = NVME_CTRL_ONCS_COPY | SIM_ONCS_NVMCSA | SIM_ONCS_NVMAFC,
+		.nsid = SIM_NSID_ACTIVE,
+	},
+	[nvme_cmd_io_mgmt_recv] = {
+		.name = "I/O Management Receive",
+		.handler = sim_io_mgmt_recv,
+		.there = sim_fdp_there,
+		.nsid = SIM_NSID_ACTIVE,
+	},
+	[nvme_cmd_io_mgmt_send] = {
+		.name = "I/O Management Send",
+		.handler = sim_io_mgmt_send,
+		.there = sim_fdp_there,
+		.resv = SIM_RESV_WRITE,
 		.nsid = SIM_NSID_ACTIVE,
 	},
 	[SIM_CMD_CANCEL] = {

@@ -248,12 +248,16 @@ static uint16_t write_in_place(struct sim_rw *c)
 	uint16_t status;
 
 	sim_range_lock(&m->ranges, &r, c->slba, c->nlb, SIM_RANGE_WRITE);
-	status = sim_media_place(m, c->req, c->slba, c->nlb, &b.data, &b.md);
+	status = sim_fdp_prepare(c->req, c->ns, c->slba, c->nlb);
+	if (!status)
+		status = sim_media_place(m, c->req, c->slba, c->nlb, &b.data, &b.md);
 	if (!status) {
 		status = sim_rw_move(c, SIM_DMA_READ, &b, c->nlb);
 		sim_pi_generate(&c->pi, 0, b.data, b.md, c->nlb);
 		if (!status)
 			status = sim_media_placed(m, c->req, c->slba, c->nlb);
+		if (!status)
+			sim_fdp_wrote(c->req, &c->to, c->slba, c->nlb);
 	}
 	sim_range_unlock(&m->ranges, &r);
 	return status;
@@ -277,8 +281,12 @@ static uint16_t write_blocks(struct sim_rw *c, struct sim_stage_slot *slot, bool
 	}
 	if (claim)
 		sim_range_lock(&m->ranges, &r, c->slba, c->nlb, SIM_RANGE_WRITE);
-	status = slot ? sim_stage_commit(m, c->req, slot, c->slba, c->nlb) :
-			sim_media_write(m, c->slba, c->nlb, &c->data);
+	status = sim_fdp_prepare(c->req, c->ns, c->slba, c->nlb);
+	if (!status)
+		status = slot ? sim_stage_commit(m, c->req, slot, c->slba, c->nlb) :
+				sim_media_write(m, c->slba, c->nlb, &c->data);
+	if (!status)
+		sim_fdp_wrote(c->req, &c->to, c->slba, c->nlb);
 	if (c->ns->zones)
 		sim_zone_write_end(&zw, status);
 	if (claim)
@@ -320,9 +328,9 @@ static uint16_t write_started(struct sim_rw *c, struct sim_stage_slot *slot)
 
 static uint16_t start_write(struct sim_rw *c, struct sim_req *req, enum sim_pi_kind kind)
 {
-	if (req->sqe.cdw12 & CDW12_DTYPE)
-		return sim_bad_field(req, PEL_DTYPE);
-	return sim_rw_start(c, req, kind);
+	uint16_t status = sim_fdp_target(req, &c->to);
+
+	return status ? status : sim_rw_start(c, req, kind);
 }
 
 uint16_t sim_rw_write(struct sim_rw *c, struct sim_req *req, struct sim_stage_slot *slot)
@@ -346,7 +354,7 @@ uint16_t sim_rw_append(struct sim_rw *c, struct sim_req *req, bool remap)
  * sim_nvm_write() - Write
  *
  * NVM Command Set 1.1, section 3.3.6. With FUA, or the write cache disabled, it completes when it
- * is durable. No directive is enabled (NVMe Base 2.1, section 8.1.8), so none can be named.
+ * is durable. The one directive there is, with Flexible Data Placement, is Data Placement.
  * Return: a status, or %SIM_PENDING.
  */
 uint16_t sim_nvm_write(struct sim_req *req)

@@ -6,6 +6,7 @@
 #define NVMESIM_RW_H
 
 #include "../ctrl/tables.h"
+#include "../fdp/fdp.h"
 #include "ns.h"
 
 #define CDW12_FUA (1u << 30) /* Force Unit Access */
@@ -19,6 +20,7 @@
  * @append: a Zone Append: @slba is the zone's first block until the zone is locked
  * @remap:  reference tags of the medium count from where it is written (PIREMAP)
  * @data, @meta: walks of the data pointer and of the metadata pointer
+ * @to:   where the blocks of a Write are placed
  */
 struct sim_rw {
 	struct sim_req *req;
@@ -28,6 +30,7 @@ struct sim_rw {
 	bool md, append, remap;
 	struct sim_pi_cmd pi;
 	struct sim_iter data, meta;
+	struct sim_fdp_to to;
 };
 
 /**

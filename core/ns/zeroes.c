@@ -32,6 +32,29 @@ static uint16_t zero_with_pi(struct sim_req *req, const struct sim_pi_cmd *pi,
 	return status;
 }
 
+/* the blocks are claimed; @slot: protection information is made. Deallocated ones are placed nowhere */
+static uint16_t zero_blocks(struct sim_req *req, const struct sim_fdp_to *to,
+			    struct sim_stage_slot *slot, const struct sim_pi_cmd *pi, bool deac)
+{
+	struct sim_ns *ns = req->ns;
+	const uint64_t slba = sim_slba(req);
+	const uint32_t nlb = sim_nlb(req);
+	uint16_t status;
+
+	if (deac) {
+		sim_fdp_trim(ns, slba, nlb);
+		return sim_media_zero(&ns->media, req, slba, nlb, true);
+	}
+	status = sim_fdp_prepare(req, ns, slba, nlb);
+	if (status)
+		return status;
+	status = slot ? zero_with_pi(req, pi, slot)
+		      : sim_media_zero(&ns->media, req, slba, nlb, false);
+	if (!status)
+		sim_fdp_wrote(req, to, slba, nlb);
+	return status;
+}
+
 /**
  * sim_nvm_write_zeroes() - Write Zeroes
  *
@@ -46,10 +69,13 @@ uint16_t sim_nvm_write_zeroes(struct sim_req *req)
 	bool deac = req->sqe.cdw12 & CDW12_DEAC, staged;
 	struct sim_stage_slot slot;
 	struct sim_zone_write zw;
+	struct sim_fdp_to to;
 	struct sim_pi_cmd pi;
 	struct sim_range r;
-	uint16_t status = sim_check_slba(req);
+	uint16_t status = sim_fdp_target(req, &to);
 
+	if (!status)
+		status = sim_check_slba(req);
 	if (!status)
 		status = sim_pi_parse(req, SIM_PI_ZEROES, &pi);
 	if (status)
@@ -62,9 +88,7 @@ uint16_t sim_nvm_write_zeroes(struct sim_req *req)
 	if (!status) {
 		sim_range_lock(&ns->media.ranges, &r, sim_slba(req), sim_nlb(req),
 			       SIM_RANGE_WRITE);
-		status = staged ? zero_with_pi(req, &pi, &slot) :
-				  sim_media_zero(&ns->media, req, sim_slba(req), sim_nlb(req),
-						 deac);
+		status = zero_blocks(req, &to, staged ? &slot : NULL, &pi, deac);
 		if (ns->zones)
 			sim_zone_write_end(&zw, status);
 		sim_range_unlock(&ns->media.ranges, &r);
@@ -88,21 +112,27 @@ uint16_t sim_nvm_write_uncorrectable(struct sim_req *req)
 	uint64_t slba = sim_slba(req);
 	uint32_t nlb = sim_nlb(req);
 	struct sim_zone_write zw;
+	struct sim_fdp_to to;
 	struct sim_range r;
-	uint16_t status = sim_check_slba(req);
+	uint16_t status = sim_fdp_target(req, &to);
 	bool more;
 
+	if (!status)
+		status = sim_check_slba(req);
 	if (!status && req->ns->zones)
 		status = sim_zone_write_begin(&zw, req, req->ns, slba, nlb, false);
 	if (status)
 		return status;
 	sim_range_lock(&m->ranges, &r, slba, nlb, SIM_RANGE_WRITE);
 	more = sim_blocks_find_bad(&m->blocks, slba, slba + nlb, false) < slba + nlb;
-	if (sim_blocks_set_bad(&m->blocks, slba, nlb) ||
-	    sim_blocks_set_alloc(&m->blocks, slba, nlb)) {
+	status = sim_fdp_prepare(req, req->ns, slba, nlb);
+	if (!status && (sim_blocks_set_bad(&m->blocks, slba, nlb) ||
+			sim_blocks_set_alloc(&m->blocks, slba, nlb))) {
 		req->err_lba = slba;
 		status = SIM_WRITE_FAULT;
 	}
+	if (!status)
+		sim_fdp_wrote(req, &to, slba, nlb);
 	if (req->ns->zones)
 		sim_zone_write_end(&zw, status);
 	sim_range_unlock(&m->ranges, &r);
@@ -122,6 +152,7 @@ static uint16_t deallocate(struct sim_req *req, uint64_t slba, uint64_t nlb)
 	if (!nlb)
 		return SIM_OK;
 	sim_range_lock(&m->ranges, &r, slba, nlb, SIM_RANGE_WRITE);
+	sim_fdp_trim(req->ns, slba, nlb);
 	status = sim_media_zero(m, req, slba, nlb, true);
 	sim_range_unlock(&m->ranges, &r);
 	return status;

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "../ctrl/tables.h"
+#include "../fdp/fdp.h"
 #include "../ns/record.h"
 
 #define SEL_CREATE 0
@@ -91,6 +92,7 @@ struct wish {
 	struct sim_ns_shape shape;
 	uint64_t nsze, lbstm, bytes;
 	bool shared;
+	struct sim_ruhs ruhs;
 };
 
 /* Return: 0, or Insufficient Capacity with the bytes needed in Command Specific Information */
@@ -109,9 +111,32 @@ static uint16_t check_capacity(struct sim_req *req, struct wish *w)
 }
 
 /*
- * The host's fields (NVM Command Set 1.1, section 4.1.6). There are no NVM Sets, Endurance Groups
- * and placement handles to name, and the ANA group is not the host's to choose (ANACAP's ANAGIDS is
- * 0). The extended protection information formats are for hosts that know them (LBAFEE).
+ * The endurance group and the placement handles. Where FDP is disabled in the group, these are not
+ * looked at; where there is no group, there is nothing to name.
+ */
+static uint16_t parse_placement(const struct sim_subsys *s, const struct sim_ns_create *data,
+				struct wish *w)
+{
+	const uint16_t endgid = sim_le16(data->endgid), nr = sim_le16(data->nphndls);
+
+	if (!s->fdp)
+		return endgid || nr ? SIM_INVALID_FIELD : SIM_OK;
+	if (endgid && endgid != SIM_ENDGID)
+		return SIM_INVALID_FIELD;
+	if (!sim_fdp_enabled(s))
+		return SIM_OK;
+	if (nr > SIM_RUHS_MAX)
+		return SIM_INVALID_HANDLES;
+	w->ruhs.nr = nr;
+	for (uint16_t i = 0; i < nr; i++)
+		w->ruhs.ruhid[i] = sim_le16(data->phndl[i]);
+	return sim_fdp_handles_check(s, &w->format, &w->ruhs);
+}
+
+/*
+ * The host's fields (NVM Command Set 1.1, section 4.1.6). There are no NVM Sets to name, and the ANA
+ * group is not the host's to choose (ANACAP's ANAGIDS is 0). The extended protection information
+ * formats are for hosts that know them (LBAFEE).
  */
 static uint16_t parse(struct sim_req *req, const struct sim_ns_create *data, struct wish *w)
 {
@@ -133,7 +158,7 @@ static uint16_t parse(struct sim_req *req, const struct sim_ns_create *data, str
 		.shared = data->nmic & NMIC_SHARED,
 	};
 	if (!w->nsze || ncap > w->nsze || data->nmic & ~NMIC_SHARED || data->dps >> 4 ||
-	    data->nvmsetid || data->endgid || data->nphndls)
+	    data->nvmsetid)
 		return SIM_INVALID_FIELD;
 	if (data->anagrpid)
 		return SIM_ANA_GROUP_INVALID;
@@ -143,7 +168,9 @@ static uint16_t parse(struct sim_req *req, const struct sim_ns_create *data, str
 	w->format = formats[w->shape.lbaf];
 	if (sim_ns_shape_extended(&w->format) && !lbafee)
 		return SIM_INVALID_NS;
-	return ncap < w->nsze ? SIM_THIN_NOT_SUPPORTED : SIM_OK;
+	if (ncap < w->nsze)
+		return SIM_THIN_NOT_SUPPORTED;
+	return parse_placement(req->ctrl->subsys, data, w);
 }
 
 /* a namespace on @st. What one that was deleted has left behind, if anything, is dropped first */
@@ -195,6 +222,7 @@ static uint16_t create(struct sim_req *req)
 	p.logical_block_size = p.physical_block_size = 1u << w.format.lbads;
 	p.ms = w.format.ms;
 	p.shared = w.shared;
+	p.ruhs = w.ruhs;
 	make_ids(s, &p);
 
 	err = s->backing.make(s->backing.opaque, p.nsid, w.bytes, &st);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../ctrl/ctrl.h"
+#include "../fdp/fdp.h"
 #include "../ns/record.h"
 #include "../pci/pci.h"
 #include "subsys.h"
@@ -41,6 +42,12 @@ struct sim_subsys *sim_subsys_new(const struct sim_subsys_params *p, struct sim_
 		free(s);
 		return NULL;
 	}
+	if (sim_fdp_open(s, &p->fdp, msg)) {
+		sim_fdp_close(s);
+		sim_stage_close(s);
+		free(s);
+		return NULL;
+	}
 	return s;
 }
 
@@ -54,6 +61,7 @@ void sim_subsys_free(struct sim_subsys *s)
 	for (unsigned int i = 1; i <= SIM_NN; i++)
 		if (s->ns[i])
 			sim_ns_free(s->ns[i], false);
+	sim_fdp_close(s);
 	sim_stage_close(s);
 	free(s);
 }
@@ -115,7 +123,7 @@ static int take_capacity(struct sim_subsys *s, const struct sim_ns_params *p, st
 			 p->nsid, bytes, s->capacity, sim_unallocated(s));
 		return SIM_EINVAL;
 	}
-	return 0;
+	return sim_fdp_grow(s, msg);
 }
 
 /* writer side held. Return: whether @p is there now, or a host deleted it in an earlier life */
@@ -227,10 +235,12 @@ void sim_arm(struct sim_subsys *s, uint64_t deadline_ns)
 uint64_t sim_run_timers(struct sim_subsys *s)
 {
 	uint64_t now = s->clock.now_ns(s->clock.opaque);
-	uint64_t next;
+	uint64_t next, fdp;
 
 	atomic_store(&s->deadline, UINT64_MAX);
 	next = sim_format_run(s, now);
+	fdp = sim_fdp_run(s, now);
+	next = fdp < next ? fdp : next;
 	for (unsigned int i = 0; i < SIM_MAX_CTRL; i++) {
 		struct sim_ctrl *c = s->ctrl[i];
 		uint64_t t;

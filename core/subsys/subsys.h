@@ -11,6 +11,7 @@
 #include "../sim.h"
 
 struct sim_ctrl;
+struct sim_fdp;
 struct sim_feature;
 struct sim_ns;
 struct sim_req;
@@ -46,6 +47,7 @@ struct sim_subsys {
 	uint64_t allocated; /* of it to namespaces: NVMCAP of each added up */
 	bool multi;	   /* configured for several controllers: ANA, CMIC */
 	struct sim_stage *stage; /* media/stage.c */
+	struct sim_fdp *fdp; /* the endurance group; NULL: there is none. fdp/group.c */
 	_Atomic uint32_t nr_formats; /* namespaces that are being formatted */
 	_Atomic uint64_t deadline; /* armed at the clock port */
 	uint32_t configured[(SIM_NN + 32) / 32]; /* bit NSID: sim_ns_add() gave it out */

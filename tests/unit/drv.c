@@ -248,6 +248,7 @@ struct drv *drv_new(const struct drv_params *params)
 		.backing = p.backing,
 		.capacity = p.capacity,
 		.multi = p.multi,
+		.fdp = p.fdp,
 	}, &msg);
 	if (!d->subsys)
 		fail_msg("%s", msg.text);

@@ -83,6 +83,7 @@ struct drv_params {
 	struct sim_backing_port backing; /* media of namespaces that are created; none */
 	uint64_t capacity;
 	bool multi;
+	struct sim_fdp_params fdp;
 };
 void drv_params(struct drv_params *p);
 

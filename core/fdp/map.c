@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * map.c - a namespace in the endurance group: which unit each of its blocks is in.
+ *
+ * The map is memory that survives. Its page of 1,024 blocks counts when the bit in front of the map
+ * says so, so that a huge namespace costs what is written to it, and all of it is cleared with
+ * those bits. What a unit holds (its log, its valid sectors) is not kept: a start finds it by going
+ * through the pages that count, whatever became of the process before.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../persist/persist.h"
+#include "priv.h"
+
+#define MAGIC	 0x31504d464d49534eull /* "NSIMFMP1" */
+#define HEAD_LEN 4096u
+
+_Static_assert(sizeof(struct fdp_map_head) <= HEAD_LEN, "in the area");
+
+/* as many blocks as the store can ever hold, so that a Format keeps the area */
+static void layout(struct sim_fdp_ns *f, uint64_t *map_off, uint64_t *reserved)
+{
+	const uint64_t blocks = f->ns->p.store->size >> FDP_SECTOR_SHIFT;
+	uint64_t words;
+
+	f->pages = (blocks + FDP_PAGE - 1) / FDP_PAGE;
+	words = (f->pages + 63) / 64;
+	*map_off = (HEAD_LEN + words * 8 + 4095) & ~4095ull;
+	*reserved = *map_off;
+	f->len = *map_off + f->pages * FDP_PAGE * sizeof(uint32_t);
+}
+
+static int get_area(struct sim_fdp_ns *f, bool *fresh)
+{
+	const struct sim_journal_port *j = &f->g->s->journal;
+	uint64_t off, reserved;
+
+	layout(f, &off, &reserved);
+	*fresh = true;
+	f->own_memory = !j->area;
+	if (j->area)
+		f->head = j->area(j->opaque, SIM_REC_FDP_MAP, f->ns->nsid, f->len, fresh);
+	else
+		f->head = f->len <= SIZE_MAX ? calloc(1, (size_t)f->len) : NULL;
+	if (!f->head)
+		return SIM_ENOMEM;
+	f->used = (_Atomic uint64_t *)((uint8_t *)f->head + HEAD_LEN);
+	f->map = (_Atomic uint32_t *)((uint8_t *)f->head + off);
+	return j->area && j->area_reserve ? j->area_reserve(j->opaque, f->head, 0, reserved) : 0;
+}
+
+static void put_area(struct sim_fdp_ns *f, bool forget)
+{
+	const struct sim_journal_port *j = &f->g->s->journal;
+
+	if (f->own_memory)
+		free(f->head);
+	else if (f->head)
+		j->area_free(j->opaque, SIM_REC_FDP_MAP, f->ns->nsid, f->head, f->len, forget);
+}
+
+int sim_fdp_valid_grow(struct sim_fdp_ns *f, uint32_t before, uint32_t now)
+{
+	_Atomic uint32_t *valid = realloc((void *)f->valid, (size_t)now * sizeof(*valid));
+
+	if (!valid)
+		return SIM_ENOMEM;
+	f->valid = valid;
+	for (uint32_t i = before; i < now; i++)
+		atomic_init(&valid[i], 0);
+	return 0;
+}
+
+/* what follows from the namespace's format */
+static void describe(struct sim_fdp_ns *f)
+{
+	const struct sim_ns *ns = f->ns;
+	uint64_t last = ns->nsze - 1;
+
+	f->block = 1u << (ns->lbads - FDP_SECTOR_SHIFT);
+	f->bytes = (1u << ns->lbads) + ns->ms;
+	for (f->shift = 0; last >> f->shift >= 1u << 24; f->shift++)
+		;
+}
+
+void sim_fdp_map_clear(struct sim_fdp_ns *f)
+{
+	const uint32_t units = f->g->units * f->g->p.nrg;
+
+	for (uint64_t w = 0; w < (f->pages + 63) / 64; w++)
+		if (atomic_load_explicit(&f->used[w], memory_order_relaxed))
+			atomic_store_explicit(&f->used[w], 0, memory_order_relaxed);
+	for (uint32_t i = 0; i < units; i++)
+		atomic_store_explicit(&f->valid[i], 0, memory_order_relaxed);
+}
+
+void sim_fdp_ns_reshape(struct sim_ns *ns)
+{
+	struct sim_fdp_ns *f = ns->fdp;
+
+	if (!f)
+		return;
+	sim_fdp_map_clear(f);
+	describe(f);
+	f->head->blocks = sim_media_gen(&ns->media);
+}
+
+/* ---- after a start --------------------------------------------------------------------------- */
+
+/* whether the map's @entry of block @lba can be true, with what has been found so far */
+static bool is_sound(const struct sim_fdp_ns *f, uint64_t lba, uint32_t entry)
+{
+	const struct sim_fdp *g = f->g;
+	const uint32_t unit = entry - 1;
+
+	return lba < f->ns->nsze && unit < g->units * g->p.nrg &&
+	       fdp_state(atomic_load(&g->unit[unit].word)) != FDP_FREE &&
+	       g->log[unit].found + f->block <= g->cap &&
+	       sim_blocks_find_alloc(&f->ns->media.blocks, lba, lba + 1, true) == lba;
+}
+
+static void found(struct sim_fdp_ns *f, uint64_t lba, uint32_t unit)
+{
+	struct fdp_log *log = &f->g->log[unit];
+	struct fdp_unit *u = &f->g->unit[unit];
+
+	log->entry[log->nr++] = fdp_entry(f, lba);
+	log->found += f->block;
+	if (atomic_load_explicit(&u->written, memory_order_relaxed) < log->found)
+		atomic_store_explicit(&u->written, log->found, memory_order_relaxed);
+	atomic_store_explicit(&f->valid[unit],
+			      atomic_load_explicit(&f->valid[unit], memory_order_relaxed) +
+				      f->block,
+			      memory_order_relaxed);
+}
+
+/* what an earlier process, killed or not, has left of the map; writes of now come later */
+static void recover(struct sim_fdp_ns *f)
+{
+	for (uint64_t page = 0; page < f->pages; page++) {
+		uint64_t lba = page * FDP_PAGE;
+
+		if (!fdp_page_counts(f, page))
+			continue;
+		for (uint64_t end = lba + FDP_PAGE; lba < end; lba++) {
+			uint32_t entry = atomic_load_explicit(&f->map[lba], memory_order_relaxed);
+
+			if (!entry)
+				continue;
+			if (is_sound(f, lba, entry))
+				found(f, lba, entry - 1);
+			else
+				atomic_store_explicit(&f->map[lba], 0, memory_order_relaxed);
+		}
+	}
+}
+
+/* ---- opening -----------------------------------------------------------------------------------
+ */
+
+static void keep(struct sim_fdp_ns *f)
+{
+	struct fdp_map_head *h = f->head;
+
+	h->magic = 0;
+	atomic_thread_fence(memory_order_seq_cst);
+	h->gen = f->g->head->gen;
+	h->blocks = sim_media_gen(&f->ns->media);
+	h->size = f->ns->p.store->size;
+	h->nph = f->nph;
+	h->chosen = f->chosen;
+	memcpy(h->ruhid, f->ruhid, sizeof(h->ruhid));
+	atomic_thread_fence(memory_order_seq_cst);
+	h->magic = MAGIC;
+}
+
+/* Return: 0, or a negative enum sim_err with the sentence left to be made */
+static int fill_in(struct sim_fdp_ns *f, struct sim_msg *msg)
+{
+	struct sim_fdp *g = f->g;
+	const struct fdp_map_head *h;
+	bool fresh, known;
+	int ret;
+
+	if (get_area(f, &fresh) || sim_fdp_valid_grow(f, 0, g->units * g->p.nrg)) {
+		snprintf(msg->text, sizeof(msg->text),
+			 "no room to keep which reclaim units the blocks of namespace %" PRIu32
+			 " are in",
+			 f->ns->nsid);
+		return SIM_ENOMEM;
+	}
+	h = f->head;
+	known = !fresh && h->magic == MAGIC && h->gen == g->head->gen &&
+		h->size == f->ns->p.store->size;
+	ret = sim_fdp_handles_choose(f, known, msg);
+	if (ret)
+		return ret;
+	describe(f);
+	if (!known)
+		atomic_store(&f->head->directive_off, 0);
+	if (!known || h->blocks != sim_media_gen(&f->ns->media))
+		sim_fdp_map_clear(f);
+	else
+		recover(f);
+	keep(f);
+	return 0;
+}
+
+static void drop(struct sim_fdp_ns *f, bool forget)
+{
+	put_area(f, forget);
+	free((void *)f->valid);
+	free(f);
+}
+
+int sim_fdp_ns_open(struct sim_ns *ns, struct sim_msg *msg)
+{
+	struct sim_fdp *g = ns->subsys->fdp;
+	struct sim_fdp_ns *f;
+	int ret;
+
+	if (!g || !g->cfg)
+		return 0;
+	if (ns->lbads > FDP_SECTOR_SHIFT && 1u << (ns->lbads - FDP_SECTOR_SHIFT) > g->block_max) {
+		uint32_t sectors = 1u << (ns->lbads - FDP_SECTOR_SHIFT);
+
+		if (!sim_fdp_enough(g, sectors, msg))
+			return SIM_EINVAL;
+		g->block_max = sectors;
+	}
+	f = calloc(1, sizeof(*f));
+	if (!f) {
+		snprintf(msg->text, sizeof(msg->text), "no memory for a namespace");
+		return SIM_ENOMEM;
+	}
+	f->g = g;
+	f->ns = ns;
+	ret = fill_in(f, msg);
+	if (ret) {
+		drop(f, false);
+		return ret;
+	}
+	g->ns[g->nr_ns++] = f;
+	ns->fdp = f;
+	return 0;
+}
+
+void sim_fdp_ns_close(struct sim_ns *ns, bool forget)
+{
+	struct sim_fdp_ns *f = ns->fdp;
+	unsigned int i = 0;
+
+	if (!f)
+		return;
+	while (f->g->ns[i] != f)
+		i++;
+	f->g->ns[i] = f->g->ns[--f->g->nr_ns];
+	ns->fdp = NULL;
+	drop(f, forget);
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * priv.h - reclaim units, handles and maps; private to core/fdp/.
+ *
+ * Sizes within a unit are in sectors of 512 bytes of data; metadata rides along and counts in the
+ * statistics only.
+ */
+#ifndef NVMESIM_FDP_PRIV_H
+#define NVMESIM_FDP_PRIV_H
+
+#include <stdatomic.h>
+
+#include "../ctrl/tables.h"
+#include "../media/spin.h"
+#include "../ns/ns.h"
+#include "fdp.h"
+
+#define FDP_NONE	 UINT32_MAX /* no unit */
+#define FDP_MIXED	 0xffff	    /* no handle's: what was collected from several */
+#define FDP_UNITS_MAX	 (1u << 20)
+#define FDP_CFGS_MAX	 3
+#define FDP_MAXPIDS	 127 /* 0's based */
+#define FDP_SECTOR_SHIFT 9
+#define FDP_BLOCK_MIN	 8u /* sectors of the largest block a host can choose: 4 KiB */
+#define FDP_UNIT_BLOCKS	 4u /* a unit holds at least so many of the largest blocks */
+
+/*
+ * Free units of a reclaim group that only the collector may take: collecting one unit needs at
+ * most one other and gives one back. Up to FDP_LOW, commands that write do a bit of collecting.
+ */
+#define FDP_RESERVE 1u
+#define FDP_LOW	    2u
+
+/* ---- what survives -------------------------------------------------------------------------- */
+
+enum fdp_unit_state {
+	FDP_FREE, /* erased */
+	FDP_OPEN, /* a handle or the collector writes to it */
+	FDP_FULL, /* written, or closed early */
+};
+
+/**
+ * struct fdp_unit - a reclaim unit, in the group's area
+ * @word: state, handle and how often it was erased, in one store
+ * @written: sectors; counts before a block's map says that it is here. Of a free unit: 0
+ * @seq: when it was closed, in closings
+ */
+struct fdp_unit {
+	_Atomic uint64_t word;
+	_Atomic uint32_t written;
+	_Atomic uint32_t seq;
+};
+_Static_assert(sizeof(struct fdp_unit) == 16, "in the area");
+
+static inline uint64_t fdp_word(enum fdp_unit_state state, uint16_t ruhid, uint32_t erases)
+{
+	return (uint64_t)state << 48 | (uint64_t)ruhid << 32 | erases;
+}
+
+static inline enum fdp_unit_state fdp_state(uint64_t word)
+{
+	return (enum fdp_unit_state)(word >> 48);
+}
+
+static inline uint16_t fdp_ruhid(uint64_t word)
+{
+	return (uint16_t)(word >> 32);
+}
+
+/**
+ * struct fdp_slot - a handle in a reclaim group, in the group's area; changed under its lock
+ * @hosted: bytes hosts have written through it, data and metadata
+ * @unit: the unit that it references, and 1; 0: an empty one, not chosen yet
+ */
+struct fdp_slot {
+	_Atomic uint64_t hosted;
+	_Atomic uint32_t unit;
+	uint32_t rsvd;
+};
+_Static_assert(sizeof(struct fdp_slot) == 16, "in the area");
+
+#define FDP_RING 64 /* events kept; the oldest one may be half overwritten */
+
+struct fdp_ring {
+	_Atomic uint64_t next;
+	struct nvme_fdp_event ev[FDP_RING];
+};
+
+enum fdp_ring_kind {
+	FDP_RING_CTRL,
+	FDP_RING_HOST,
+	FDP_RINGS,
+};
+
+/**
+ * struct fdp_head - the area's beginning
+ * @gen: a number of this life of the group: maps that have another one are not of it
+ * @runs to @serial: what it was made for; @serial: of the mode's record
+ * @boot: sim_journal_port.boot; @open: it was not closed in an orderly way
+ * @high: units of each reclaim group that were ever used
+ * @moved: bytes that the collector has written, data and metadata
+ * @events: by handle, a bit for each row of the events table: enabled
+ */
+struct fdp_head {
+	uint64_t magic, gen, runs;
+	uint32_t nrg, nruh, cfg, serial;
+	uint64_t boot;
+	_Atomic uint32_t open, high;
+	_Atomic uint64_t moved, collections;
+	_Atomic uint8_t events[SIM_RUHS_MAX];
+	struct fdp_ring ring[FDP_RINGS];
+};
+#define FDP_HEAD_LEN 16384u
+_Static_assert(sizeof(struct fdp_head) <= FDP_HEAD_LEN, "in the area");
+
+#define FDP_PAGE 1024u /* blocks whose map is a page */
+
+/**
+ * struct fdp_map_head - the beginning of a namespace's map
+ * @gen: of the group; @blocks: sim_media_gen(); @size: of the store
+ * @nph, @ruhid: the namespace's handles; @chosen: by the controller
+ * @directive_off: a host disabled the Data Placement directive
+ */
+struct fdp_map_head {
+	uint64_t magic, gen, blocks, size;
+	uint16_t nph, chosen;
+	_Atomic uint32_t directive_off;
+	uint16_t ruhid[SIM_RUHS_MAX];
+};
+
+/* ---- what does not -------------------------------------------------------------------------- */
+
+/**
+ * struct fdp_log - which blocks a unit holds, or held: 4 bytes each, in the order they came
+ * @entry: NSID - 1 in the upper 8 bits, LBA >> sim_fdp_ns.shift below
+ * @next: in the list of free units, and 1
+ * @found: sectors that a start has found in it
+ */
+struct fdp_log {
+	uint32_t *entry;
+	uint32_t nr, next, found;
+};
+
+/** struct fdp_open - of a slot: its lock, and since when its unit has been written to */
+struct fdp_open {
+	_Atomic uint32_t lock;
+	_Atomic uint64_t since;
+};
+
+/**
+ * struct fdp_rg - a reclaim group
+ * @lock: guards @head, @virgin and the changes of @nr_free
+ * @head: list of free units, and 1; @virgin: units from there on were never used
+ * @collector: guards what follows
+ * @victim: the unit that is being collected, and 1; @cursor: entries of its log that are done
+ * @hand: where the next search begins
+ * @idle: sim_fdp.clock, and 1, when there was nothing to collect
+ */
+struct fdp_rg {
+	_Atomic uint32_t lock, nr_free;
+	uint32_t head, virgin;
+	_Atomic uint32_t collector;
+	uint32_t victim, cursor, hand;
+	_Atomic uint32_t idle;
+};
+
+/** struct fdp_cfg - an FDP configuration, as log page 20h has it */
+struct fdp_cfg {
+	uint16_t nruh;
+	bool persistent;
+};
+
+struct fdp_segment {
+	struct fdp_segment *next;
+	void *mem;
+	uint64_t len;
+};
+
+/**
+ * struct sim_fdp - the endurance group
+ * @cap: sectors of a unit; @block_max: of the largest block
+ * @rgif: bits of a Placement Identifier that are the reclaim group
+ * @units: of a reclaim group; unit number n is in group n % nrg
+ * @target: by reclaim group and domain: units the collector writes to, and 1
+ * @ns, @nr_ns: the namespaces that take part
+ */
+struct sim_fdp {
+	struct sim_subsys *s;
+	struct sim_fdp_params p;
+	struct fdp_cfg cfgs[FDP_CFGS_MAX];
+	unsigned int nr_cfgs;
+	const struct fdp_cfg *cfg; /* NULL: disabled */
+	unsigned int cfg_index;
+	uint32_t serial;
+	uint32_t cap, block_max;
+	uint8_t rgif;
+
+	struct fdp_head *head;
+	struct fdp_slot *slot;
+	struct fdp_unit *unit;
+	uint64_t len;
+	bool own_memory; /* of calloc() */
+
+	uint32_t units;
+	struct fdp_log *log;
+	struct fdp_segment *segments;
+	struct fdp_open *open;
+	struct fdp_rg *rg;
+	uint32_t *target;
+	_Atomic uint64_t erases;
+	_Atomic uint32_t clock;
+	_Atomic uint32_t event_lock;
+
+	struct sim_fdp_ns *ns[SIM_NN];
+	unsigned int nr_ns;
+};
+
+/**
+ * struct sim_fdp_ns - a namespace in the endurance group
+ * @map: by LBA, the unit the block is in, and 1; 0: in none
+ * @used: a bit a page of @map: it counts
+ * @valid: by unit, sectors of this namespace in it
+ * @block: sectors of a block; @bytes: of a block with its metadata
+ * @shift: LBAs that an entry of a unit's log stands for, log2
+ * @rg: the reclaim group the controller chooses, when it may
+ */
+struct sim_fdp_ns {
+	struct sim_fdp *g;
+	struct sim_ns *ns;
+	struct fdp_map_head *head;
+	_Atomic uint64_t *used;
+	_Atomic uint32_t *map;
+	uint64_t len, pages;
+	bool own_memory;
+	_Atomic uint32_t *valid;
+	uint32_t block, bytes;
+	uint8_t shift;
+	_Atomic uint32_t lock; /* a page is made to count by one thread at a time */
+	_Atomic uint32_t rg;
+	uint16_t nph;
+	bool chosen;
+	uint16_t ruhid[SIM_RUHS_MAX];
+};
+
+static inline uint32_t fdp_rg_of(const struct sim_fdp *g, uint32_t unit)
+{
+	return unit % g->p.nrg;
+}
+
+static inline struct fdp_slot *fdp_slot_of(const struct sim_fdp *g, uint16_t ruhid, uint32_t rg)
+{
+	return &g->slot[(uint64_t)ruhid * g->p.nrg + rg];
+}
+
+static inline struct fdp_open *fdp_open_of(const struct sim_fdp *g, uint16_t ruhid, uint32_t rg)
+{
+	return &g->open[(uint64_t)ruhid * g->p.nrg + rg];
+}
+
+/* whose valid data a unit may be mixed with, when it is collected */
+static inline uint32_t fdp_domains(const struct sim_fdp *g)
+{
+	return g->cfg->persistent ? g->cfg->nruh : 1;
+}
+
+static inline bool fdp_page_counts(const struct sim_fdp_ns *f, uint64_t page)
+{
+	return atomic_load_explicit(&f->used[page / 64], memory_order_acquire) >> (page % 64) & 1;
+}
+
+static inline uint32_t fdp_entry(const struct sim_fdp_ns *f, uint64_t lba)
+{
+	return (f->ns->nsid - 1) << 24 | (uint32_t)(lba >> f->shift);
+}
+
+/* group.c */
+/** sim_fdp_switch() - enable configuration @index, or disable FDP; no namespace takes part
+ * Return: 0 or a negative enum sim_err, with everything as it was. */
+int sim_fdp_switch(struct sim_fdp *g, bool on, unsigned int index);
+/** sim_fdp_memory() - @len bytes that need not survive, zeroed and sparse. Return: NULL: none */
+void *sim_fdp_memory(const struct sim_fdp *g, uint64_t len);
+void sim_fdp_memory_free(const struct sim_fdp *g, void *mem, uint64_t len);
+/** sim_fdp_enough() - can units hold blocks of @sectors? Else a sentence in @msg. */
+bool sim_fdp_enough(const struct sim_fdp *g, uint32_t sectors, struct sim_msg *msg);
+
+/* unit.c */
+/** sim_fdp_take() - a free unit of @rg, open. @collector: also from the reserve. Return: %FDP_NONE
+ * if there is none */
+uint32_t sim_fdp_take(struct sim_fdp *g, uint32_t rg, uint16_t ruhid, bool collector);
+/** sim_fdp_shut() - no more is written to an open unit, which nobody references any more */
+void sim_fdp_shut(struct sim_fdp *g, uint32_t unit);
+/** sim_fdp_erase() - a full one, of whose blocks none is left, is free again */
+void sim_fdp_erase(struct sim_fdp *g, uint32_t unit);
+/** sim_fdp_units_init() - what an earlier life left of the units, made consistent, and the lists
+ * of free ones */
+void sim_fdp_units_init(struct sim_fdp *g);
+/** sim_fdp_valid() - sectors of all namespaces in a unit */
+uint64_t sim_fdp_valid(const struct sim_fdp *g, uint32_t unit);
+
+/* place.c */
+/** sim_fdp_pid() - what a Placement Identifier of @f's namespace says. Return: whether it is valid
+ */
+bool sim_fdp_pid(const struct sim_fdp_ns *f, uint16_t pid, uint32_t *rg, uint16_t *ph);
+uint16_t sim_fdp_make_pid(const struct sim_fdp *g, uint32_t rg, uint16_t ph);
+/** sim_fdp_update() - the handle references another, empty unit, if this one was written to
+ * @type: the event; @f, @ph: through which namespace's handle; NULL: none's */
+void sim_fdp_update(struct sim_fdp *g, struct sim_ctrl *c, uint16_t ruhid, uint32_t rg,
+		    uint8_t type, const struct sim_fdp_ns *f, uint16_t ph);
+/** sim_fdp_ruamw() - sectors that can still be written to the unit a handle references */
+uint32_t sim_fdp_ruamw(struct sim_fdp *g, uint16_t ruhid, uint32_t rg);
+/** sim_fdp_earutr() - seconds until the controller takes another one; 0: it does not */
+uint32_t sim_fdp_earutr(struct sim_fdp *g, uint16_t ruhid, uint32_t rg);
+
+/* collect.c */
+/** sim_fdp_pace() - free units of @rg are low: do a bit of collecting, @budget blocks */
+void sim_fdp_pace(struct sim_fdp *g, struct sim_ctrl *c, uint32_t rg, uint64_t budget);
+/** sim_fdp_collect() - collect units of @rg until one is there to be taken
+ * Return: whether one is; else there is nothing to be gained. */
+bool sim_fdp_collect(struct sim_fdp *g, struct sim_ctrl *c, uint32_t rg);
+
+/* event.c */
+enum fdp_event_row {
+	FDP_EV_NOT_FULL,
+	FDP_EV_TIME,
+	FDP_EV_RESET,
+	FDP_EV_PID,
+	FDP_EV_MOVED,
+	FDP_EV_IMPLICIT,
+	FDP_EVENTS,
+};
+extern const uint8_t sim_fdp_event_types[FDP_EVENTS];
+/**
+ * sim_fdp_event() - log an event, if it is enabled for handle @ruhid
+ * @c: whose timestamp it gets; NULL: some controller's
+ * @ev: type, flags and identifiers; @ruhid %FDP_MIXED: no particular handle, it is enabled if it is
+ *      for one of the namespace's
+ */
+void sim_fdp_event(struct sim_fdp *g, struct sim_ctrl *c, enum fdp_event_row row, uint16_t ruhid,
+		   const struct sim_fdp_ns *f, struct nvme_fdp_event *ev);
+
+/* map.c */
+/** sim_fdp_map_clear() - no block is in a unit */
+void sim_fdp_map_clear(struct sim_fdp_ns *f);
+/** sim_fdp_valid_grow() - there are @now units, not @before. Return: 0 or %SIM_ENOMEM */
+int sim_fdp_valid_grow(struct sim_fdp_ns *f, uint32_t before, uint32_t now);
+
+/* handles.c */
+/** sim_fdp_handles_choose() - the handles of a namespace that is opened. Return: 0, or a negative
+ * enum sim_err with a sentence. */
+int sim_fdp_handles_choose(struct sim_fdp_ns *f, bool known, struct sim_msg *msg);
+/** sim_fdp_ruha() - RUH Attributes: 0 unused, 1 host specified, 2 controller specified */
+uint8_t sim_fdp_ruha(const struct sim_fdp *g, uint16_t ruhid);
+
+/* log.c */
+uint64_t sim_fdp_hbmw(const struct sim_fdp *g);
+/** sim_fdp_endgid() - the endurance group that a command names as @endgid. Return: 0 or Invalid
+ * Field; FDP Disabled where @enabled is needed */
+uint16_t sim_fdp_endgid(struct sim_req *req, uint16_t endgid, uint16_t pel, bool enabled);
+
+#endif /* NVMESIM_FDP_PRIV_H */
