@@ -556,7 +556,7 @@ int64_t sim_fdp_ruhs(struct sim_subsys *s, uint64_t first, uint64_t n, struct si
  * sim_cfg_read() - read PCI configuration space
  * @off:  byte offset, naturally aligned to @size, below 4096
  * @size: 1, 2 or 4
- * Return: the value; all ones outside.
+ * Return: the value; all ones outside; as many ones as asked for where no function is.
  */
 uint32_t sim_cfg_read(struct sim_fn *fn, uint32_t off, unsigned int size);
 

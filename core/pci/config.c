@@ -105,18 +105,19 @@ void sim_pci_set_vectors(struct sim_fn *fn, uint16_t n)
 
 /* ---- access --------------------------------------------------------------------------------- */
 
-static bool cfg_access_ok(const struct sim_fn *fn, uint32_t off, unsigned int size)
+static bool cfg_access_ok(uint32_t off, unsigned int size)
 {
-	return !atomic_load(&fn->absent) && (size == 1 || size == 2 || size == 4) && !(off % size) &&
-	       off < SIM_CFG_SIZE;
+	return (size == 1 || size == 2 || size == 4) && !(off % size) && off < SIM_CFG_SIZE;
 }
 
 uint32_t sim_cfg_read(struct sim_fn *fn, uint32_t off, unsigned int size)
 {
 	uint32_t v;
 
-	if (!cfg_access_ok(fn, off, size))
+	if (!cfg_access_ok(off, size))
 		return 0xffffffff;
+	if (atomic_load(&fn->absent))
+		return 0xffffffff >> (4 - size) * 8;
 	mtx_lock(&fn->lock);
 	fn->cfg[REG_STATUS] &= (uint8_t)~STATUS_INTX;
 	if (atomic_load(&fn->intx_status))
@@ -182,7 +183,7 @@ void sim_cfg_write(struct sim_fn *fn, uint32_t off, unsigned int size, uint32_t 
 	struct gated old;
 	bool sriov;
 
-	if (!cfg_access_ok(fn, off, size))
+	if (!cfg_access_ok(off, size) || atomic_load(&fn->absent))
 		return;
 	mtx_lock(&fn->lock);
 	old = gated_get(fn);

@@ -85,7 +85,8 @@ void sim_pci_intx(struct sim_fn *fn)
 	if (atomic_fetch_add(&fn->intx_calls, 1))
 		return;
 	do {
-		bool pending = !atomic_load(&fn->msix_on) && sim_intx_wanted(fn->ctrl);
+		/* a VF has no pin */
+		bool pending = !fn->pf && !atomic_load(&fn->msix_on) && sim_intx_wanted(fn->ctrl);
 		bool level = pending && !atomic_load(&fn->intx_off);
 
 		calls = atomic_load(&fn->intx_calls);
