@@ -135,8 +135,7 @@ static inline uint16_t zone_append(struct drv *d, uint64_t zslba, uint32_t nlb, 
 				   uint64_t *alba)
 {
 	struct drv_cmd cmd = rw_cmd(OP_ZONE_APPEND, zslba, nlb, 0);
-	uint64_t iova = drv_alloc(d, (size_t)nlb * ZLBS);
-	uint64_t brk = d->brk;
+	const uint64_t brk = d->brk, iova = drv_alloc(d, (size_t)nlb * ZLBS);
 	struct drv_cqe cqe = { 0 };
 	uint16_t status;
 
@@ -144,18 +143,19 @@ static inline uint16_t zone_append(struct drv *d, uint64_t zslba, uint32_t nlb, 
 	status = drv_io(d, &cmd, iova, (size_t)nlb * ZLBS, &cqe);
 	if (alba)
 		*alba = cqe.dw0 | (uint64_t)cqe.dw1 << 32;
-	(void)brk;
+	d->brk = brk;
 	return status;
 }
 
 /* whether @nlb blocks at @slba are all of byte @fill */
 static inline bool zone_holds(struct drv *d, uint64_t slba, uint32_t nlb, uint8_t fill)
 {
-	uint64_t iova = drv_alloc(d, (size_t)nlb * ZLBS);
+	const uint64_t brk = d->brk, iova = drv_alloc(d, (size_t)nlb * ZLBS);
 	const uint8_t *p = drv_ptr(d, iova);
 
 	memset(drv_ptr(d, iova), fill ^ 0x5a, (size_t)nlb * ZLBS);
 	assert_int_equal(rw(d, OP_READ, slba, nlb, 0, iova, ZLBS), 0);
+	d->brk = brk;
 	for (size_t i = 0; i < (size_t)nlb * ZLBS; i++)
 		if (p[i] != fill)
 			return false;
