@@ -98,6 +98,17 @@ void mach_subsys_free(struct mach_subsys *ms, bool undo)
 	free(ms);
 }
 
+void mach_subsys_drop(struct mach_subsys *ms)
+{
+	struct mach_subsys **at = &ms->m->subsys;
+
+	while (*at != ms)
+		at = &(*at)->next;
+	*at = ms->next;
+	mach_stores_drop(ms->m, ms);
+	mach_subsys_free(ms, false);
+}
+
 /* @named: configured as a subsystem of its own, so for several controllers */
 static int add_subsys(struct build *b, const struct conf_where *at, const char *nqn_tail,
 		      const char *kind, const char *name, uint64_t capacity, bool named,
@@ -275,6 +286,7 @@ int build_ns(struct build *b, const struct conf_ns *cn)
 		return build_fail(b, &d->where, "%s", msg.text);
 	memcpy(p.uuid, cn->uuid, sizeof(p.uuid));
 	memcpy(p.nguid, cn->nguid, sizeof(p.nguid));
+	s->owner = f->subsys;
 	p.store = s->st;
 	if (sim_ns_add(f->subsys->sim, shared ? NULL : f->fn, &p, &msg) < 0)
 		return build_fail(b, &cn->where, "%s", msg.text);

@@ -19,31 +19,35 @@
 #define SRIOV_STRIDE  0x16
 #define SRIOV_BAR0    0x24
 
-/* QEMU's root bus is bus 0; every other name, and every controller that names none, gets the next
- */
+/* QEMU's root bus is bus 0; every other name, and every controller that names none, gets the next.
+ * Return: its number, or -1 */
 static int bus_number(struct dmn_machine *m, const char *name)
 {
 	bool root = !strcmp(name, "pcie.0") || !strcmp(name, "pci.0");
-	struct mach_bus *b, **end = &m->buses;
 	bool used[256] = {true};
 	unsigned int next = 0;
+	struct mach_bus *b;
 
+	for (struct dmn_fn *f = m->fns; f; f = f->next)
+		used[f->addr >> 8] = true;
 	for (b = m->buses; b; b = b->next) {
-		if (*name && !strcmp(b->name, name))
+		if (!strcmp(b->name, name))
 			return b->number;
 		used[b->number] = true;
-		end = &b->next;
 	}
 	while (next < 256 && used[next])
 		next++;
-	if (next == 256 && !root)
-		return -1;
+	if (root)
+		next = 0;
+	if (next == 256 || !*name || root)
+		return next == 256 ? -1 : (int)next;
 	b = calloc(1, sizeof(*b));
 	if (!b)
 		return -1;
 	snprintf(b->name, sizeof(b->name), "%s", name);
-	b->number = (uint8_t)(root ? 0 : next);
-	*end = b;
+	b->number = (uint8_t)next;
+	b->next = m->buses;
+	m->buses = b;
 	return b->number;
 }
 

@@ -388,6 +388,7 @@ void mach_fn_drop(struct dmn_fn *f)
 
 int dmn_hot_remove(struct dmn_fn *f, bool surprise)
 {
+	struct mach_subsys *ms = f->subsys;
 	struct sim_fn *fn = f->fn;
 
 	if (f->pf)
@@ -398,5 +399,7 @@ int dmn_hot_remove(struct dmn_fn *f, bool surprise)
 	mach_stores_run(f->m);
 	mach_fn_drop(f);
 	sim_fn_remove(fn);
+	if (!ms->id)
+		mach_subsys_drop(ms);
 	return 0;
 }

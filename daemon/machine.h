@@ -22,7 +22,7 @@ struct mach_subsys {
 	struct mach_subsys *next;
 };
 
-/** struct mach_bus - a bus by name ("": a controller's own) */
+/** struct mach_bus - a bus that has a name */
 struct mach_bus {
 	char name[64];
 	uint8_t number;
@@ -36,6 +36,7 @@ struct mach_bus {
  */
 struct mach_store {
 	struct dmn_machine *m;
+	const struct mach_subsys *owner;
 	struct sim_store *st;
 	struct dmn_fd fd;
 	char *made;
@@ -92,6 +93,8 @@ int build_subsys(struct build *b, const struct conf_subsys *cs, struct mach_subs
 int build_ctrl(struct build *b, unsigned int i);
 int build_ns(struct build *b, const struct conf_ns *cn);
 
+/** mach_subsys_drop() - a controller's own subsystem leaves the machine with it, and its media */
+void mach_subsys_drop(struct mach_subsys *ms);
 /** mach_subsys_free() - nobody uses it any more; @undo: remove the files it made */
 void mach_subsys_free(struct mach_subsys *ms, bool undo);
 
@@ -107,6 +110,8 @@ struct mach_store *mach_store_add(struct dmn_machine *m, const struct conf_drive
 void mach_stores_run(struct dmn_machine *m);
 /** mach_stores_reap() - close media of deleted namespaces; no lock of core's is held */
 void mach_stores_reap(struct dmn_machine *m);
+/** mach_stores_drop() - close those of @ms; flushes that were begun end before */
+void mach_stores_drop(struct dmn_machine *m, const struct mach_subsys *ms);
 /** mach_stores_free() - close all; @undo: remove the files this run made */
 void mach_stores_free(struct dmn_machine *m, bool undo);
 /** mach_backing() - the port that makes media for the namespaces hosts create in @ms */

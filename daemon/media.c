@@ -122,6 +122,14 @@ void mach_stores_reap(struct dmn_machine *m)
 	}
 }
 
+void mach_stores_drop(struct dmn_machine *m, const struct mach_subsys *ms)
+{
+	for (struct mach_store *s = m->stores; s; s = s->next)
+		if (s->owner == ms)
+			s->dropped = m->dropped = true;
+	mach_stores_reap(m);
+}
+
 void mach_stores_free(struct dmn_machine *m, bool undo)
 {
 	while (m->stores) {
@@ -162,6 +170,7 @@ static int back(struct mach_subsys *ms, uint32_t nsid, struct mach_store *s,
 		free(s);
 		return refuse(nsid, msg, err == ENOSPC || err == EFBIG ? SIM_ENOSPC : SIM_EIO);
 	}
+	s->owner = ms;
 	if (take_store(ms->m, s)) {
 		s->dropped = ms->m->dropped = true;
 		return SIM_ENOMEM;

@@ -49,6 +49,22 @@ static const struct ctl_command commands[] = {
 	 .note = "    ACTION: read-only, offline, finish, recommend-finish, recommend-reset,\n"
 		 "    clear (the recommendations)\n",
 	 .print = ctl_print_zone},
+	{.name = "pci",
+	 .args = "[ACTION [FUNCTION [VALUE]]]",
+	 .key = {"action", "function", "value"},
+	 .help = "PCI functions: list them, or do what /sys does to one",
+	 .note = "    ACTION: bind, unbind, reset, vfs (VALUE: how many virtual functions), override\n"
+		 "    (VALUE: a driver's name, none: any), remove, rescan (without FUNCTION);\n"
+		 "    FUNCTION: 0000:01:00.0, or a node\n",
+	 .watch = true,
+	 .print = ctl_print_pci},
+	{.name = "hotplug",
+	 .args = "ACTION WORD...",
+	 .key = {"action", "word", "word2", "word3"},
+	 .help = "plug in a controller, or pull one out",
+	 .note = "    add nvme,serial=X,subsys=S; add if=none,id=D,size=1G nvme,serial=X,drive=D;\n"
+		 "    remove FUNCTION; unplug FUNCTION: without telling the driver before\n",
+	 .print = ctl_print_function},
 	{.name = "stop",
 	 .args = "",
 	 .help = "end the daemon; returns when its nodes are gone",

@@ -90,6 +90,8 @@ void ctl_bytes(double size, char *to);
 /* ---- print.c and the files named after a command: their printers ---- */
 
 void ctl_print_list(struct json_object *nodes);
+void ctl_print_pci(struct json_object *functions);
+void ctl_print_function(struct json_object *function);
 void ctl_print_ana(struct json_object *states);
 void ctl_ask_zones(struct json_object *request);
 bool ctl_more_zones(struct json_object *request, struct json_object *result);
