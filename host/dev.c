@@ -51,6 +51,14 @@ void host_dev_ports(struct host_dev *dev, struct sim_dma_port *dma, struct sim_i
 	*irq = (struct sim_irq_port){ .msix = host_msix, .intx = host_intx, .opaque = dev };
 }
 
+static void free_memory(struct host_dev *dev)
+{
+	for (unsigned int i = 0; dev->q && i <= dev->max_io; i++)
+		host_queue_free(&dev->q[i]);
+	free(dev->mem);
+	dev->mem = NULL;
+}
+
 /* one region: the driver's buffers, then every queue's rings, page aligned */
 static int alloc_memory(struct host_dev *dev, uint16_t io_depth)
 {
@@ -92,15 +100,27 @@ int host_dev_probe(struct host_dev *dev, struct sim_fn *fn, struct sim_msg *msg)
 	int err;
 
 	dev->fn = fn;
+	atomic_store(&dev->state, HOST_NEW);
 	err = host_pci_enable(dev, msg);
 	if (err)
 		goto fail;
 	dev->cap = sim_mmio_read(fn, 0, NVME_REG_CAP, 8);
 	mqes = (unsigned int)NVME_CAP_MQES(dev->cap) + 1;
 	stride = 4u << NVME_CAP_DSTRD(dev->cap);
-	err = alloc_memory(dev, (uint16_t)(mqes < HOST_IO_DEPTH ? mqes : HOST_IO_DEPTH));
-	if (err) {
-		snprintf(msg->text, sizeof(msg->text), "no memory for the queues");
+	/* CAP reads as 0: a secondary controller that is offline, which bring-up is told of */
+	if (!dev->mem && dev->cap) {
+		err = alloc_memory(dev, (uint16_t)(mqes < HOST_IO_DEPTH ? mqes : HOST_IO_DEPTH));
+		if (err) {
+			free_memory(dev);
+			snprintf(msg->text, sizeof(msg->text), "no memory for the queues");
+			goto fail;
+		}
+	}
+	if (!dev->cap || (dev->max_io && dev->q[dev->max_io].depth > mqes)) {
+		err = -ENODEV;
+		snprintf(msg->text, sizeof(msg->text), "%s",
+			 dev->cap ? "its queues are smaller than before" :
+				    "the controller does not respond: it may be offline");
 		goto fail;
 	}
 	for (i = 0; i <= dev->max_io; i++) {
@@ -115,8 +135,12 @@ int host_dev_probe(struct host_dev *dev, struct sim_fn *fn, struct sim_msg *msg)
 	host_scan_wait(dev);
 	return 0;
 fail:
-	dev->fn = NULL;
+	for (i = 0; dev->mem && i <= dev->max_io; i++)
+		host_queue_stop(&dev->q[i]);
 	atomic_store(&dev->state, HOST_DEAD);
+	for (i = 0; dev->mem && i <= dev->max_io; i++)
+		host_queue_fail(&dev->q[i], -ENODEV, true);
+	dev->fn = NULL;
 	return err;
 }
 
@@ -135,12 +159,11 @@ void host_dev_free(struct host_dev *dev)
 			host_queue_stop(&dev->q[i]);
 			host_queue_fail(&dev->q[i], -ENODEV, true);
 		}
-		host_queue_free(&dev->q[i]);
 		pthread_mutex_destroy(&dev->q[i].lock);
 	}
+	free_memory(dev);
 	free(dev->scan.ns);
 	free(dev->ns);
-	free(dev->mem);
 	free(dev->q);
 	pthread_mutex_destroy(&dev->lock);
 	pthread_mutex_destroy(&dev->run_lock);

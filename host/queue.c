@@ -478,6 +478,8 @@ void host_queue_free(struct host_queue *q)
 {
 	free(q->slots);
 	free(q->vecs);
+	q->slots = NULL;
+	q->vecs = NULL;
 }
 
 void host_queue_enable(struct host_queue *q)

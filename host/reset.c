@@ -36,7 +36,8 @@ static void fail_queues(struct host_dev *dev, int err, bool waiting)
 		host_queue_fail(&dev->q[i], err, waiting);
 }
 
-int host_reset(struct host_dev *dev)
+/* @function: what resets the function, once, while nothing is in flight; NULL: nothing need */
+static int reset(struct host_dev *dev, int (*function)(struct sim_fn *fn))
 {
 	int state = HOST_LIVE, attempt;
 	struct sim_msg msg;
@@ -47,6 +48,9 @@ int host_reset(struct host_dev *dev)
 		/* calls that have no slot yet wait for the queues to come back */
 		stop_queues(dev);
 		host_ctrl_disable(dev);
+		if (function && function(dev->fn))
+			break; /* it is gone */
+		function = NULL;
 		fail_queues(dev, -EINTR, false);
 		if (!host_bring_up(dev, &msg))
 			return 0;
@@ -56,6 +60,25 @@ int host_reset(struct host_dev *dev)
 	atomic_store(&dev->state, HOST_DEAD);
 	fail_queues(dev, -ENODEV, true);
 	return -ENETRESET;
+}
+
+int host_reset(struct host_dev *dev)
+{
+	return reset(dev, NULL);
+}
+
+int host_dev_fn_reset(struct host_dev *dev)
+{
+	int err;
+
+	if (!dev->fn)
+		return -ENODEV;
+	if (atomic_load(&dev->state) == HOST_DEAD) /* there is nothing to stop or to bring up */
+		return host_fn_reset(dev->fn);
+	err = reset(dev, host_fn_reset);
+	if (!err)
+		host_scan(dev, false, NULL);
+	return err;
 }
 
 static void delete_queues(struct host_dev *dev)
@@ -99,33 +122,10 @@ void host_dev_shutdown(struct host_dev *dev)
 	host_queue_stop(&dev->q[0]);
 	host_ctrl_disable(dev);
 	host_queue_fail(&dev->q[0], -ENODEV, true);
+	pthread_mutex_lock(&dev->lock);
+	dev->nr_ns = 0; /* whoever probes it next finds them again */
+	pthread_mutex_unlock(&dev->lock);
 	dev->fn = NULL;
-}
-
-/* ---- function level reset ------------------------------------------------------------------- */
-
-#define CFG_SAVED 64u /* the header, which is what a driver needs again */
-
-int host_fn_reset(struct sim_fn *fn)
-{
-	uint32_t saved[CFG_SAVED / 4];
-
-	for (unsigned int i = 0; i < CFG_SAVED; i += 4)
-		saved[i / 4] = sim_cfg_read(fn, i, 4);
-	if ((saved[0] & 0xffff) == 0xffff && saved[1] == UINT32_MAX)
-		return -ENODEV;
-	sim_fn_reset(fn, SIM_RESET_FLR);
-	/* the BARs before what enables them */
-	for (unsigned int i = CFG_SAVED; i; i -= 4)
-		sim_cfg_write(fn, i - 4, 4, saved[(i - 4) / 4]);
-	return 0;
-}
-
-int host_dev_fn_reset(struct host_dev *dev)
-{
-	int err = host_fn_reset(dev->fn);
-
-	return err ? err : host_reset(dev);
 }
 
 void host_dev_changed(struct host_dev *dev, enum sim_fn_change what)

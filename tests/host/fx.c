@@ -133,6 +133,25 @@ static void arm(void *opaque, uint64_t deadline_ns)
 	atomic_store(&f->armed, deadline_ns);
 }
 
+static void changed(void *opaque, struct sim_fn *fn, enum sim_fn_change what)
+{
+	host_dev_changed(opaque, what);
+}
+
+static int vf_ports(void *opaque, unsigned int vf, struct sim_dma_port *dma,
+		    struct sim_irq_port *irq, struct sim_fn_port *news)
+{
+	const struct host_params hp = { .nr_io_queues = 2 };
+	struct fx *f = opaque;
+
+	assert_in_range(vf, 1, sizeof(f->vf) / sizeof(f->vf[0]));
+	f->vf[f->nr_vfs++] = host_dev_alloc(&hp);
+	assert_non_null(f->vf[vf - 1]);
+	host_dev_ports(f->vf[vf - 1], dma, irq);
+	*news = (struct sim_fn_port){ .changed = changed, .opaque = f->vf[vf - 1] };
+	return 0;
+}
+
 uint32_t fx_add_ns(struct fx *f)
 {
 	return fx_add_ns_as(f, &(struct sim_ns_params){ 0 });
@@ -182,6 +201,7 @@ struct fx *fx_new(const struct fx_params *params)
 
 	store_clock(&sp.clock);
 	store_anon_areas(&sp.journal);
+	sp.multi = p->vfs;
 	f->subsys = sim_subsys_new(&sp, &msg);
 	assert_non_null(f->subsys);
 	hp.nr_io_queues = p->nr_io_queues ? p->nr_io_queues : 2;
@@ -193,6 +213,13 @@ struct fx *fx_new(const struct fx_params *params)
 	cp.mdts = p->mdts ? p->mdts : 7;
 	host_dev_ports(f->dev, &f->dma, &cp.irq);
 	cp.dma = (struct sim_dma_port){ .xfer = dma_xfer, .map = dma_map, .opaque = f };
+	cp.news = (struct sim_fn_port){ .changed = changed, .opaque = f->dev };
+	cp.vf = (struct sim_vf_port){ .ports = vf_ports, .opaque = f };
+	cp.sriov_max_vfs = p->vfs;
+	cp.sriov_vq_flexible = p->vfs * 4;
+	cp.sriov_vi_flexible = p->vfs * 2;
+	cp.max_ioqpairs += p->vfs * 4u;
+	cp.msix_qsize += p->vfs * 2;
 	f->fn = sim_fn_add(f->subsys, &cp, &msg);
 	if (!f->fn)
 		fail_msg("%s", msg.text);
@@ -205,6 +232,10 @@ struct fx *fx_new(const struct fx_params *params)
 
 void fx_free(struct fx *f)
 {
+	for (unsigned int i = 0; i < f->nr_vfs; i++) {
+		host_dev_shutdown(f->vf[i]);
+		host_dev_free(f->vf[i]);
+	}
 	host_dev_shutdown(f->dev);
 	host_dev_free(f->dev);
 	sim_subsys_free(f->subsys);

@@ -54,6 +54,8 @@ struct fx {
 	unsigned int nr_ns, changes; /* from the namespaces callback */
 	_Atomic uint64_t armed;
 	uint64_t brk; /* next free byte of the client's memory */
+	struct host_dev *vf[4]; /* drivers of the virtual functions, not probed */
+	unsigned int nr_vfs;
 };
 
 /** struct fx_params - 0: the default */
@@ -63,6 +65,7 @@ struct fx_params {
 	uint8_t mdts;
 	unsigned int nr_ns; /* default 1 */
 	bool no_ns;
+	uint16_t vfs; /* with 4 queue and 2 interrupt resources each, at most; the PF has the others */
 	bool sgl; /* Identify Controller says that SGLs may be longer than the command (SDL) */
 };
 
