@@ -28,7 +28,7 @@ file = $T/formatted.img
 size = 4M
 CONF
 if runs "a daemon killed ${NVMESIM_KILLS:=200} times has lost nothing" \
-	"$NVMESIM_BUILD/tests/e2e/crash" run "$NVMESIM_KILLS" "$NVMESIM" "$NVMESIM_RUN" "$T"; then
+	"$NVMESIM_BUILD/tests/e2e/crash" run "$NVMESIM_KILLS" "$NVMESIM" "$NVMESIM_RUN" "$T" blocks; then
 	diag <out
 	like "$(cat out)" '^[0-9]+ kills: [1-9][0-9]{3,} commands' "and there was a load"
 fi
