@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # fio.sh - unmodified fio on a node, by its io_uring_cmd engine: every option of the engine, block sizes, depths,
-# jobs that fork and threads; what is written is verified. As root and without privilege.
+# jobs that fork and threads, zones; what is written is verified. As root and without privilege.
 . "$(dirname "$0")/tap.sh"
 
 mkdir "$T/bin" "$T/w"
@@ -19,12 +19,15 @@ else
 fi
 as=
 
-# fio DESCRIPTION OPTION...: jobs must end without an error, a verification failure or a word on stderr
+# fio_runs DESCRIPTION OPTION...: jobs on $drive must end without an error, a verification failure or a word on stderr
+plain="-drive if=none,id=d,size=64M -device nvme,serial=fio,drive=d,mdts=9"
+zoned="-drive if=none,id=d,size=64M -device nvme,serial=fio,mdts=9 -device nvme-ns,drive=d,zoned=on"
+drive=$plain
 fio_runs() {
 	fio_d=$1
 	shift
 	# shellcheck disable=SC2086 # a command line or nothing
-	timeout 60 $as "$T/bin/nvmesim-run" -drive if=none,id=d,size=64M -device nvme,serial=fio,drive=d,mdts=9 -- \
+	timeout 60 $as "$T/bin/nvmesim-run" $drive -- \
 		fio --name=j --ioengine=io_uring_cmd --cmd_type=nvme --filename=/dev/nvmesim0n1 \
 		--group_reporting --output-format=json --output="$T/w/fio.json" "$@" >"$T/out" 2>&1
 	fio_rc=$?
@@ -75,12 +78,44 @@ each() {
 		--offset_increment=4m --sqthread_poll
 }
 
+# zones of sizes that are and are not powers of two, and limits that fio must keep or the drive has to
+# shellcheck disable=SC2086 # lists of options
+zbd() {
+	for zones in "4 MiB" "4 MiB of which 3 are written" "3008 KiB"; do
+		four=16m
+		case $zones in
+		"4 MiB") keys=zoned.zone_size=4M,zoned.max_open=8,zoned.max_active=8 ;;
+		4*) keys=zoned.zone_size=4M,zoned.zone_capacity=3M ;;
+		*) keys=zoned.zone_size=3008k,zoned.max_open=4,logical_block_size=4k four=12032k ;;
+		esac
+		drive=$zoned,$keys who="zones of $zones"
+		z="--zonemode=zbd --verify=crc32c --verify_fatal=1 --verify_state_save=0"
+		fio_runs "$who: sequential writes, verified" $z --rw=write --bs=64k --iodepth=8
+		fio_runs "$who: random writes, verified" $z --rw=randwrite --bs=16k --iodepth=16 --io_size=16m \
+			--max_open_zones=4
+		fio_runs "$who: reads and writes, verified" $z --rw=randrw --bs=4k --iodepth=4 --io_size=4m \
+			--max_open_zones=4
+		fio_runs "$who: more than there is, with resets" --zonemode=zbd --rw=randwrite --bs=64k --iodepth=4 \
+			--io_size=128m --max_open_zones=4
+		fio_runs "$who: random reads of what was written" --zonemode=zbd --rw=randrw --rwmixread=70 --bs=4k \
+			--iodepth=16 --io_size=8m --max_open_zones=4
+		for how in --thread ""; do
+			fio_runs "$who: four jobs with zones of their own${how:+, }$how" $z $how --rw=write --bs=64k \
+				--iodepth=4 --numjobs=4 --size=$four --offset_increment=$four --max_open_zones=4
+			fio_runs "$who: four jobs in the same zones${how:+, }$how" --zonemode=zbd $how --rw=randwrite \
+				--bs=16k --iodepth=4 --numjobs=4 --io_size=4m --max_open_zones=4
+		done
+	done
+	drive=$plain
+}
+
 command -v fio >/dev/null || {
 	skip "fio" "it is not installed"
 	tap_done
 }
 who=$(id -un 2>/dev/null || id -u)
 each
+zbd
 if [ -n "$nobody" ]; then
 	as=$nobody who="uid 65534"
 	each
