@@ -33,12 +33,27 @@ struct conf_drive {
 	int format, iface; /* format= and if=: each has one value so far */
 };
 
+#define CONF_MAX_RUHS 128 /* reclaim unit handles of a subsystem */
+
+/** struct conf_fdp - the `fdp` keys of a subsystem */
+struct conf_fdp {
+	bool on;
+	uint64_t runs; /* bytes */
+	uint32_t nrg;
+	uint16_t nruh;
+	uint32_t op;	 /* percent */
+	int isolation;	 /* 0: initial, 1: persistent */
+	int victim;	 /* 0: greedy, 1: cost-benefit */
+	uint32_t erutl;	 /* seconds; 0: no limit */
+};
+
 /** struct conf_subsys - [subsystem X], -device nvme-subsys */
 struct conf_subsys {
 	struct conf_where where;
 	char id[64];
 	char *nqn; /* what follows "nqn.2019-08.org.qemu:"; NULL: the id */
 	uint64_t capacity; /* TNVMCAP, bytes; 0: what the namespaces take */
+	struct conf_fdp fdp;
 };
 
 enum conf_onoffauto { CONF_AUTO, CONF_ON, CONF_OFF };
@@ -107,6 +122,8 @@ struct conf_ns {
 	uint16_t nawun, nawupf, nabsn, nabspf, nabo; /* as in Identify Namespace */
 	bool mam;
 	struct conf_zoned zoned;
+	char *ruhs; /* fdp.ruhs as it was given; NULL: it was not */
+	uint16_t nr_ruhs, ruhid[CONF_MAX_RUHS]; /* the same, linked */
 	uint32_t logical_block_size, physical_block_size;
 	uint32_t min_io_size, opt_io_size, discard_granularity; /* UINT32_MAX: not given */
 	int write_cache;

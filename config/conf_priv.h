@@ -158,7 +158,7 @@ void *conf_object(const struct conf *c, enum conf_kind kind, unsigned int index)
 /** conf_id_ok() - letters, digits, '-', '.', '_', beginning with a letter or digit; at most 63 */
 bool conf_id_ok(const char *id);
 
-/* ---- links (link.c, zoned.c) ---- */
+/* ---- links (link.c, zoned.c, fdp.c) ---- */
 
 /**
  * conf_link_zoned() - check a namespace's zoned keys, and fill in what they leave to others; its
@@ -166,6 +166,10 @@ bool conf_id_ok(const char *id);
  * Return: 0 or -1 with @err.
  */
 int conf_link_zoned(struct conf_ns *ns, char *err, size_t len);
+/** conf_link_fdp() - check a subsystem's fdp keys. Return: 0 or -1 with @err. */
+int conf_link_fdp(const struct conf_subsys *s, char *err, size_t len);
+/** conf_link_ruhs() - read the list fdp.ruhs of a namespace in @s (NULL: in none). Return: same. */
+int conf_link_ruhs(struct conf_ns *ns, const struct conf_subsys *s, char *err, size_t len);
 
 /* ---- words (words.c) ---- */
 

@@ -82,6 +82,8 @@ const struct conf_kind_row conf_kinds[CONF_NR_KINDS] = {
 static const char *const choices_if[] = { "none", NULL };
 static const char *const choices_format[] = { "raw", NULL };
 static const char *const choices_driver[] = { "raw", "null-co", NULL };
+static const char *const choices_isolation[] = { "initial", "persistent", NULL };
+static const char *const choices_victim[] = { "greedy", "cost-benefit", NULL };
 static const char *const choices_names[] = { "nvmesim", "linux", NULL };
 
 const struct conf_key conf_keys[] = {
@@ -92,11 +94,24 @@ const struct conf_key conf_keys[] = {
 	  .max = CONF_NQN_MAX + 1 - sizeof(CONF_NQN_PREFIX), .example = "subsys0",
 	  .help = "NVM Subsystem Qualified Name, after \"" CONF_NQN_PREFIX "\"; else the id" },
 	{ SUBSYS("capacity"), TARGET(conf_subsys, capacity), SIZE, CAPACITY_ROW },
-	{ SUBSYS("fdp"), BOOL, LATER, .def = "off", .help = "Flexible Data Placement" },
-	{ SUBSYS("fdp.runs"), SIZE, MAX_U64, LATER, .def = "96M",
-	  .help = "reclaim unit nominal size" },
-	{ SUBSYS("fdp.nrg"), U32, MAX_U32, LATER, .def = "1", .help = "reclaim groups" },
-	{ SUBSYS("fdp.nruh"), U16, MAX_U16, LATER, .def = "0", .help = "reclaim unit handles" },
+	{ SUBSYS("fdp"), TARGET(conf_subsys, fdp.on), BOOL, .def = "off",
+	  .help = "Flexible Data Placement" },
+	{ SUBSYS("fdp.runs"), TARGET(conf_subsys, fdp.runs), SIZE, MAX_U64, .def = "96M",
+	  .help = "reclaim unit nominal size, bytes" },
+	{ SUBSYS("fdp.nrg"), TARGET(conf_subsys, fdp.nrg), U32, MAX_U32, .def = "1",
+	  .help = "reclaim groups" },
+	{ SUBSYS("fdp.nruh"), TARGET(conf_subsys, fdp.nruh), U16, MAX_U16, .def = "0",
+	  .help = "reclaim unit handles, 1..128; must be given with fdp" },
+	{ SUBSYS("fdp.op"), TARGET(conf_subsys, fdp.op), U32, .max = 1000, .def = "7",
+	  .help = "over-provisioning: reclaim units beyond the capacity, percent of it" },
+	{ SUBSYS("fdp.isolation"), TARGET(conf_subsys, fdp.isolation), CHOICE,
+	  .choices = choices_isolation, .def = "initial",
+	  .help = "initial/persistent: what is collected stays apart by handle, or does not" },
+	{ SUBSYS("fdp.victim"), TARGET(conf_subsys, fdp.victim), CHOICE,
+	  .choices = choices_victim, .def = "greedy",
+	  .help = "greedy/cost-benefit: which reclaim unit is collected" },
+	{ SUBSYS("fdp.erutl"), TARGET(conf_subsys, fdp.erutl), U32, MAX_U32, .def = "0",
+	  .help = "reclaim unit time limit, seconds; 0: none" },
 
 	/* ---- controller ---- */
 	{ CTRL("id"), ID, .flags = CONF_ONLY_WORDS | CONF_NO_HELP, .help = "name, for bus=" },
@@ -268,7 +283,9 @@ const struct conf_key conf_keys[] = {
 	{ NS("zoned.zrwafg"), TARGET(conf_ns, zoned.zrwafg), SIZE, MAX_U64,
 	  .def = "18446744073709551615",
 	  .help = "its flush granularity, bytes; 18446744073709551615: a logical block" },
-	{ NS("fdp.ruhs"), STR, LATER, .help = "reclaim unit handles" },
+	{ NS("fdp.ruhs"), TARGET(conf_ns, ruhs), STR, .min = 1, .max = 1023, .example = "0;2;8-15",
+	  .help = "reclaim unit handles, by placement handle, separated by ';'; none: the "
+		  "controller assigns one" },
 
 	/* ---- drive ---- */
 	{ DRIVE("id"), ID, .flags = CONF_ONLY_WORDS, .help = "name, for drive=" },

@@ -105,6 +105,8 @@ static int link_subsys(struct conf *c, unsigned int i, struct errbuf *e)
 	if (!*s->id)
 		return FAIL(e, s, "id",
 			    "id property not set; controllers name the subsystem by it");
+	if (conf_link_fdp(s, e->text, e->len))
+		return -1;
 	for (j = 0; j < c->nr_ctrls; j++) {
 		const struct conf_ctrl *ctrl = &c->ctrl[j];
 
@@ -289,6 +291,14 @@ static int link_pi(const struct conf_ns *ns, struct errbuf *e)
 	return 0;
 }
 
+/* the subsystem that is configured for the namespace's controller, or NULL */
+static const struct conf_subsys *subsys_of(const struct conf *c, const struct conf_ns *ns)
+{
+	const int index = c->ctrl[ns->ctrl_index].index;
+
+	return index < 0 ? NULL : &c->subsys[index];
+}
+
 /* Are two controllers of one subsystem? */
 static bool same_subsys(const struct conf *c, int a, int b)
 {
@@ -441,7 +451,9 @@ static int link_machine(struct conf *c, struct errbuf *e)
 	sort_namespaces(c);
 	for (i = 0; i < c->nr_ns; i++) {
 		if (link_drive(c, &c->ns[i], e) || link_blocks(c, &c->ns[i], e) ||
-		    link_pi(&c->ns[i], e) || conf_link_zoned(&c->ns[i], e->text, e->len) || link_atomic(c, &c->ns[i], e) || link_nsid(c, i, e))
+		    link_pi(&c->ns[i], e) || conf_link_zoned(&c->ns[i], e->text, e->len) ||
+		    conf_link_ruhs(&c->ns[i], subsys_of(c, &c->ns[i]), e->text, e->len) ||
+		    link_atomic(c, &c->ns[i], e) || link_nsid(c, i, e))
 			return -1;
 		link_ids(c, i);
 	}

@@ -109,18 +109,30 @@ void mach_subsys_drop(struct mach_subsys *ms)
 	mach_subsys_free(ms, false);
 }
 
-/* @named: configured as a subsystem of its own, so for several controllers */
+/* @fdp: of a subsystem that is configured as such, so for several controllers; else NULL */
 static int add_subsys(struct build *b, const struct conf_where *at, const char *nqn_tail,
-		      const char *kind, const char *name, uint64_t capacity, bool named,
-		      struct mach_subsys **out)
+		      const char *kind, const char *name, uint64_t capacity,
+		      const struct conf_fdp *fdp, struct mach_subsys **out)
 {
 	struct dmn_machine *m = b->m;
 	struct mach_subsys *ms = calloc(1, sizeof(*ms)), **end = &m->subsys;
+	const bool named = fdp;
 	struct sim_subsys_params p = { .capacity = capacity, .multi = named };
 	struct sim_msg msg = { "" };
 
 	if (!ms)
 		return build_fail(b, at, "out of memory");
+	if (named)
+		p.fdp = (struct sim_fdp_params){
+			.on = fdp->on,
+			.runs = fdp->runs,
+			.nrg = fdp->nrg,
+			.nruh = fdp->nruh,
+			.op = fdp->op,
+			.persistent = fdp->isolation,
+			.victim = fdp->victim ? SIM_FDP_COST_BENEFIT : SIM_FDP_GREEDY,
+			.erutl = fdp->erutl,
+		};
 	while (*end)
 		end = &(*end)->next;
 	*end = *out = ms;
@@ -159,7 +171,7 @@ static int add_subsys(struct build *b, const struct conf_where *at, const char *
 int build_subsys(struct build *b, const struct conf_subsys *cs, struct mach_subsys **out)
 {
 	return add_subsys(b, &cs->where, cs->nqn ? cs->nqn : cs->id, "subsystem", cs->id,
-			  cs->capacity, true, out);
+			  cs->capacity, &cs->fdp, out);
 }
 
 /* ---- controllers ---- */
@@ -206,7 +218,7 @@ int build_ctrl(struct build *b, unsigned int i)
 
 		snprintf(name, sizeof(name), "%d", index);
 		if (add_subsys(b, &cc->where, cc->serial, "controller", cc->id[0] ? cc->id : name,
-			       cc->capacity, false, &ms))
+			       cc->capacity, NULL, &ms))
 			return -1;
 	}
 	if (!ms->serial)
@@ -277,6 +289,7 @@ int build_ns(struct build *b, const struct conf_ns *cn)
 			.zrwas = cn->zoned.zrwas,
 			.zrwafg = cn->zoned.zrwafg,
 		},
+		.ruhs.nr = cn->nr_ruhs,
 	};
 	const struct conf_drive *d = &b->c->drive[cn->drive_index];
 	struct sim_msg msg = { "" };
@@ -284,6 +297,7 @@ int build_ns(struct build *b, const struct conf_ns *cn)
 
 	if (!s)
 		return build_fail(b, &d->where, "%s", msg.text);
+	memcpy(p.ruhs.ruhid, cn->ruhid, sizeof(p.ruhs.ruhid));
 	memcpy(p.uuid, cn->uuid, sizeof(p.uuid));
 	memcpy(p.nguid, cn->nguid, sizeof(p.nguid));
 	s->owner = f->subsys;

@@ -209,11 +209,6 @@ refused() {
 }
 
 # --- the parts that other issues bring are refused, never ignored
-for key in fdp.ruhs=0; do
-	refused "${key%%=*}" "nvme-ns,$key" -device nvme,serial=s -drive if=none,id=d,size=8M \
-		-device "nvme-ns,drive=d,$key"
-	like "$(cat "$T/out")" 'not supported yet' "nvme-ns,$key: not supported yet"
-done
 for key in cmb_size_mb=64 sriov_max_vfs=1; do
 	refused "${key%%=*}" "nvme,$key" -drive if=none,id=d,size=8M -device "nvme,serial=s,drive=d,$key"
 	like "$(cat "$T/out")" 'not supported yet' "nvme,$key: not supported yet"

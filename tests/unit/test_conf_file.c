@@ -87,7 +87,8 @@ static void test_bad(void **state)
 		{ CTRL "size = 1G\n", "t.conf:3: size: no such key of [controller]; it is one of "
 				      "[drive]" },
 		{ "[subsystem s]\nid = x\n", "t.conf:2: id: no such key of [subsystem]; allowed: "
-					     "nqn, capacity" },
+					     "nqn, capacity, "
+		  "fdp, fdp.runs, fdp.nrg, fdp.nruh, fdp.op, fdp.isolation, fdp.victim, fdp.erutl" },
 		{ CTRL "serial = b\n", "t.conf:3: serial: given twice" },
 		{ CTRL "mdts = 12\n", "t.conf:3: mdts: must be between 1 and 9, not '12'" },
 		{ CTRL "mdts =\n", "t.conf:3: mdts: must be between 1 and 9, not ''" },
@@ -251,8 +252,13 @@ static void test_example(void **state)
 		if (p[2] == ' ' || p[2] == '\n')
 			continue; /* prose */
 		p[1] = ' ';
-		if (read_text(&c, text, err, sizeof(err)))
+		/* the one key that needs another one with it */
+		if (!strncmp(p + 2, "fdp.ruhs ", 9)) {
+			assert_int_equal(read_text(&c, text, err, sizeof(err)), -1);
+			assert_non_null(strstr(err, "needs a subsystem with fdp=on"));
+		} else if (read_text(&c, text, err, sizeof(err))) {
 			fail_msg("%s", err);
+		}
 		conf_free(&c);
 		p[1] = '#';
 		keys++;

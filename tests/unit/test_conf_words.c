@@ -130,7 +130,8 @@ static void test_bad(void **state)
 		{ "-device nvme-subsys,colour=red",
 		  "-device nvme-subsys,colour=red: colour: no such "
 		  "key of nvme-subsys; allowed: id, nqn, "
-		  "capacity" },
+		  "capacity, fdp, fdp.runs, "
+		  "fdp.nrg, fdp.nruh, fdp.op, fdp.isolation, fdp.victim, fdp.erutl" },
 		{ "-device virtio-blk,drive=x",
 		  "-device virtio-blk,drive=x: driver: 'virtio-blk' is not a valid device model "
 		  "name; allowed: nvme, nvme-ns, nvme-subsys" },
@@ -159,8 +160,8 @@ static void test_bad(void **state)
 		  "'128'" },
 		{ "-device nvme-ns,zoned=maybe", "-device nvme-ns,zoned=maybe: zoned: must be 'on' "
 						 "or 'off', not 'maybe'" },
-		{ "-device nvme-ns,fdp.ruhs=0;1;2", "-device nvme-ns,fdp.ruhs=0;1;2: fdp.ruhs: not "
-						    "supported yet" },
+		{ "-device nvme-ns,fdp.ruhs=", "-device nvme-ns,fdp.ruhs=: fdp.ruhs: must be 1 to "
+					       "1023 characters, not ''" },
 		/* metadata */
 		{ "-device nvme-ns,pi=4", "-device nvme-ns,pi=4: pi: must be between 0 and 3, not "
 					  "'4'" },
@@ -172,8 +173,8 @@ static void test_bad(void **state)
 					      "65535, not '65536'" },
 		{ "-device nvme-ns,shared=maybe", "-device nvme-ns,shared=maybe: shared: must be "
 						  "'on' or 'off', not 'maybe'" },
-		{ "-device nvme-subsys,id=s,fdp=on", "-device nvme-subsys,id=s,fdp=on: fdp: not "
-						     "supported yet; allowed: off" },
+		{ "-device nvme-subsys,id=s,fdp=maybe", "-device nvme-subsys,id=s,fdp=maybe: fdp: "
+							"must be 'on' or 'off', not 'maybe'" },
 		{ "-device nvme-subsys,nqn=", "-device nvme-subsys,nqn=: nqn: must be 1 to 202 "
 					      "characters, not ''" },
 		/* drives */
