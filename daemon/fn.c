@@ -177,6 +177,7 @@ uint32_t dmn_fn_cap(struct dmn_fn *f, bool ext, uint16_t id)
 int dmn_fn_bind(struct dmn_fn *f, struct sim_msg *why)
 {
 	struct sim_msg msg = {""};
+	bool numbered = f->index >= 0;
 	int err;
 
 	if (!why)
@@ -185,7 +186,7 @@ int dmn_fn_bind(struct dmn_fn *f, struct sim_msg *why)
 		return -ENODEV;
 	if (f->bound)
 		return -EBUSY;
-	if (f->index < 0)
+	if (!numbered)
 		f->index = mach_free_index(f->m);
 	err = host_dev_probe(f->dev, f->fn, why);
 	if (!err && mach_add_ctrl_node(f)) {
@@ -195,6 +196,8 @@ int dmn_fn_bind(struct dmn_fn *f, struct sim_msg *why)
 	}
 	if (err) {
 		mach_drop_fn_nodes(f);
+		if (!numbered)
+			f->index = -1;
 		return err;
 	}
 	f->bound = true;

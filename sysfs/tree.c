@@ -454,6 +454,8 @@ ssize_t sys_write(const struct sys_ent *e, const void *buf, size_t len, uint64_t
 
 	if (e->kind != SYS_FILE)
 		return -EISDIR;
+	if (!len)
+		return 0;
 	if (e->row->pwrite)
 		return e->row->pwrite(&e->ctx, buf, len, off);
 	if (!e->row->write)
