@@ -53,7 +53,7 @@ static struct trap_node *by_numbers(struct trap *t, unsigned int index, uint32_t
 static struct trap_node *by_linux_name(struct trap *t, const char *name, bool *block)
 {
 	static const struct {
-		const char *format;
+		char format[12]; /* no pointer: gcc with sanitizers takes it for NULL */
 		bool ns, block;
 	} forms[] = { { "nvme%u", false, false }, { "ng%un%u", true, false }, { "nvme%un%u", true, true } };
 
