@@ -98,34 +98,32 @@ static struct dmn_fn *find(struct ctl_ctx *x, const char *name)
 
 /* ---- pci: the actions, a row each ---- */
 
-static int act_vfs(struct dmn_fn *f, uint64_t value, const char *text)
+static int act_vfs(struct dmn_fn *f, uint64_t value, const char *text, struct sim_msg *why)
 {
 	return dmn_fn_set_vfs(f, (unsigned int)value);
 }
 
-static int act_bind(struct dmn_fn *f, uint64_t value, const char *text)
+static int act_bind(struct dmn_fn *f, uint64_t value, const char *text, struct sim_msg *why)
 {
-	struct sim_msg why = {""};
-
-	return dmn_fn_bind(f, &why);
+	return dmn_fn_bind(f, why);
 }
 
-static int act_unbind(struct dmn_fn *f, uint64_t value, const char *text)
+static int act_unbind(struct dmn_fn *f, uint64_t value, const char *text, struct sim_msg *why)
 {
 	return dmn_fn_unbind(f);
 }
 
-static int act_reset(struct dmn_fn *f, uint64_t value, const char *text)
+static int act_reset(struct dmn_fn *f, uint64_t value, const char *text, struct sim_msg *why)
 {
 	return dmn_fn_reset(f);
 }
 
-static int act_remove(struct dmn_fn *f, uint64_t value, const char *text)
+static int act_remove(struct dmn_fn *f, uint64_t value, const char *text, struct sim_msg *why)
 {
 	return dmn_fn_take_off(f);
 }
 
-static int act_override(struct dmn_fn *f, uint64_t value, const char *text)
+static int act_override(struct dmn_fn *f, uint64_t value, const char *text, struct sim_msg *why)
 {
 	return dmn_fn_override(f, text ? text : "");
 }
@@ -133,7 +131,7 @@ static int act_override(struct dmn_fn *f, uint64_t value, const char *text)
 static const struct action {
 	const char *name;
 	bool number;
-	int (*act)(struct dmn_fn *f, uint64_t value, const char *text);
+	int (*act)(struct dmn_fn *f, uint64_t value, const char *text, struct sim_msg *why);
 } actions[] = {
 	{"bind", false, act_bind}, {"unbind", false, act_unbind},     {"reset", false, act_reset},
 	{"vfs", true, act_vfs},	   {"override", false, act_override}, {"remove", false, act_remove},
@@ -148,7 +146,6 @@ static const struct {
 	{-ENOENT, "it has no virtual functions, or no driver"},
 	{-ERANGE, "it has fewer virtual functions"},
 	{-ENOTTY, "it cannot be reset"},
-	{-EIO, "its controller does not become ready (an offline one never does)"},
 	{-EINVAL, "that goes with a physical function only"},
 };
 
@@ -165,6 +162,7 @@ struct json_object *ctl_cmd_pci(struct ctl_ctx *x)
 {
 	const char *name = text_of(x, "action");
 	const struct action *a = NULL;
+	struct sim_msg why = {""};
 	uint64_t value = 0;
 	struct dmn_fn *f;
 	char who[16];
@@ -194,7 +192,9 @@ struct json_object *ctl_cmd_pci(struct ctl_ctx *x)
 			return err > 0 ? ctl_refuse(x, "%s: how many?", name) : NULL;
 	}
 	snprintf(who, sizeof(who), "%s", f->name);
-	err = a->act(f, value, text_of(x, "value"));
+	err = a->act(f, value, text_of(x, "value"), &why);
+	if (err && why.text[0])
+		return ctl_refuse(x, "%s %s: %s", name, who, why.text);
 	return err ? refuse_errno(x, name, who, err) : list(x, f);
 }
 

@@ -118,7 +118,7 @@ like "$(cat out)" "invalid controller serial; all controllers of subsystem 'subs
 like "$(cat out)" "there is a subsystem of the NQN 'nqn.2019-08.org.qemu:other'" "one that is taken"
 like "$(cat out)" "nonsense: no such key" "a wrong key"
 like "$(cat out)" "remove 0000:01:00.1: that goes with a physical function only" "a VF cannot be pulled out"
-like "$(cat out)" "bind 0000:01:00.1: its controller does not become ready" "binding an offline VF"
+like "$(cat out)" "bind 0000:01:00.1: the controller does not respond: it may be offline" "binding an offline VF"
 like "$(cat out)" "there is no function or node 'nowhere'" "no such function"
 like "$(cat out)" "'dance' is no action" "no such action"
 

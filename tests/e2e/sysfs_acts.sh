@@ -30,7 +30,7 @@ virt() {
 	is "$(readlink "$pf/virtfn0") $(readlink "$vf/physfn")" "../0000:01:00.1 ../0000:01:00.0" \
 		"virtfn0 and physfn"
 	is "$(test -e "$vf/driver" || echo none)" none "offline, the driver did not take it"
-	is "$(put "$drv/bind" 0000:01:00.1)" EIO "and cannot"
+	is "$(put "$drv/bind" 0000:01:00.1)" ENODEV "and cannot"
 	runs "virt-mgmt: an interrupt resource for the secondary" nvme virt-mgmt /dev/nvme0 -c 1 -r 1 -a 8 -n 1
 	runs "virt-mgmt: two queue resources" nvme virt-mgmt /dev/nvme0 -c 1 -r 0 -a 8 -n 2
 	runs "virt-mgmt: online" nvme virt-mgmt /dev/nvme0 -c 1 -r 0 -a 9 -n 0
@@ -62,7 +62,7 @@ virt_end() {
 	runs "offline" nvme virt-mgmt /dev/nvme0 -c 1 -r 0 -a 7 -n 0
 	wait_for 10 test ! -e /dev/nvme1
 	is "$(test -e "$vf/driver" || echo none)" none "an offline VF loses the driver"
-	is "$(put "$drv/bind" 0000:01:00.1)" EIO "and does not get it"
+	is "$(put "$drv/bind" 0000:01:00.1)" ENODEV "and does not get it"
 	is "$(put "$pf/sriov_numvfs" 0)" ok "sriov_numvfs 0:"
 	is "$(test -e "$vf" || echo gone)" gone "it is not on its bus any more"
 }
