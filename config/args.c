@@ -13,6 +13,7 @@ enum arg_id {
 	ARG_FILE,
 	ARG_DRIVE,
 	ARG_DEVICE,
+	ARG_OBJECT,
 	ARG_STATE,
 	ARG_SOCKET,
 	ARG_SYSFS,
@@ -54,6 +55,9 @@ static const struct arg {
 	{ ARG_DEVICE, 0, SINGLE | MACHINE, BOTH, "device", "WORDS",
 	  "nvme, nvme-ns or nvme-subsys, with QEMU's properties; -device help lists them,\n"
 	  "-device nvme,help lists properties" },
+	{ARG_OBJECT, 0, SINGLE | MACHINE, BOTH, "object", "WORDS",
+	 "memory-backend-file,id=ID,mem-path=PATH[,size=SIZE],share=on: a Persistent Memory\n"
+	 "Region, for -device nvme,pmrdev=ID"},
 	{ ARG_STATE, 0, MACHINE, BOTH, "state", "DIR",
 	  "keep in DIR what survives a restart: namespaces that hosts create, formats,\n"
 	  "reservations, SMART counters" },
@@ -222,6 +226,8 @@ static int take(struct parse *p, const struct arg *a, const char *spelled, const
 		return take_word(p, "-drive", value, argument);
 	case ARG_DEVICE:
 		return take_word(p, "-device", value, argument);
+	case ARG_OBJECT:
+		return take_word(p, "-object", value, argument);
 	case ARG_STATE:
 		p->state = value;
 		return 0;

@@ -71,6 +71,14 @@ struct conf_ctrl {
 	uint16_t sriov_max_vfs, sriov_vq_flexible, sriov_vi_flexible;
 	uint32_t sriov_max_vi_per_vf, sriov_max_vq_per_vf;
 	uint32_t max_ioqpairs, num_queues;
+	uint32_t cmb_size_mb;
+	bool legacy_cmb, dbcs, msix_exclusive_bar;
+	bool ioeventfd; /* changes nothing: see its key */
+	uint64_t hmb_size; /* bytes */
+	char *pmrdev;	   /* id of a memory, or NULL */
+	char *pmr;	   /* path of a file of its own instead, or NULL */
+	uint64_t pmr_size; /* of that file; 0: its own */
+	int memory_index;  /* in conf.memory, once linked; -1: none */
 	uint16_t msix_qsize, mqes;
 	uint8_t mdts, vsl, aerl;
 	uint32_t aer_max_queued;
@@ -132,6 +140,16 @@ struct conf_ns {
 	unsigned int order; /* of definition, among controllers and namespaces */
 };
 
+/** struct conf_memory - [memory X], -object memory-backend-file */
+struct conf_memory {
+	struct conf_where where;
+	char id[64];
+	char *mem_path;
+	uint64_t size; /* 0: the file's own */
+	bool share;    /* writes reach the file */
+	bool used;
+};
+
 /** struct conf_daemon - [daemon] and the command line's own options */
 struct conf_daemon {
 	char *state_dir, *socket, *sysfs_dir;
@@ -150,12 +168,15 @@ struct conf {
 	unsigned int nr_ctrls;
 	struct conf_ns *ns;
 	unsigned int nr_ns;
+	struct conf_memory *memory;
+	unsigned int nr_memories;
 	struct conf_daemon daemon;
 	const char *prog; /* before warnings on stderr; NULL: no warnings */
 };
 
 /**
- * conf_parse_args() - the options every program shares: -c, -drive, -device, --state, --socket,
+ * conf_parse_args() - the options every program shares: -c, -drive, -device, -object, --state,
+ * --socket,
  * --sysfs, --no-cuse, --foreground, --attach, --help, --version
  * @argc, @argv: the command line. Parsing stops at "--", or at the first word that is no option
  *               when @stop_at_word.
@@ -178,7 +199,7 @@ int conf_read_file(struct conf *c, FILE *f, const char *name, char *err, size_t 
 
 /**
  * conf_word() - take one QEMU option
- * @opt: "-drive" or "-device"
+ * @opt: "-drive", "-device" or "-object"
  * @where: what messages begin with; NULL: the option itself
  * Return: 0 or -1 with @err; @c is then good for conf_free() only.
  */

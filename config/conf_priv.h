@@ -16,7 +16,15 @@
 #define CONF_EUI64_DEFAULT 0x5254000000000000ull /* eui64-default: this and a running number */
 
 /** enum conf_kind - what a key belongs to */
-enum conf_kind { CONF_SUBSYS, CONF_CTRL, CONF_NS, CONF_DRIVE, CONF_DAEMON, CONF_NR_KINDS };
+enum conf_kind {
+	CONF_SUBSYS,
+	CONF_CTRL,
+	CONF_NS,
+	CONF_DRIVE,
+	CONF_MEMORY,
+	CONF_DAEMON,
+	CONF_NR_KINDS
+};
 
 /**
  * struct conf_kind_row - a kind of object, as both readers name it
@@ -158,7 +166,11 @@ void *conf_object(const struct conf *c, enum conf_kind kind, unsigned int index)
 /** conf_id_ok() - letters, digits, '-', '.', '_', beginning with a letter or digit; at most 63 */
 bool conf_id_ok(const char *id);
 
-/* ---- links (link.c, zoned.c, fdp.c) ---- */
+/* ---- links (link.c, zoned.c, fdp.c, memory.c) ---- */
+
+/** conf_link_memory() - a controller's BARs: what goes together, and the memory behind its
+ * Persistent Memory Region. Return: 0 or -1 with @err. */
+int conf_link_memory(struct conf *c, unsigned int ctrl, char *err, size_t len);
 
 /**
  * conf_link_zoned() - check a namespace's zoned keys, and fill in what they leave to others; its

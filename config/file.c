@@ -151,7 +151,7 @@ static int open_section(struct reader *r, const char *section)
 	if (kind == CONF_NR_KINDS)
 		return conf_fail(err, len, r->where.text, NULL,
 				 "no such section: [%s]; allowed: [subsystem X], [controller X], "
-				 "[namespace X], [drive X], [daemon]",
+				 "[namespace X], [drive X], [memory X], [daemon]",
 				 section);
 	r->in_section = true;
 	if (kind == CONF_DAEMON) {

@@ -185,6 +185,7 @@ void conf_example(FILE *out)
 	example_section(out, CONF_CTRL, "nvme0", "");
 	example_section(out, CONF_NS, "ns0", "");
 	example_section(out, CONF_DRIVE, "drive0", "size");
+	example_section(out, CONF_MEMORY, "memory0", "");
 	example_section(out, CONF_DAEMON, "", "");
 }
 
@@ -224,9 +225,10 @@ void conf_man(FILE *out)
 		const char *device = row->driver ? row->driver : "";
 
 		fprintf(out, "## [%s%s]%s%s\n\n", row->section, kind == CONF_DAEMON ? "" : " X",
-			kind == CONF_DRIVE ? ", -drive" :
-			row->driver	   ? ", -device " :
-					     "",
+			kind == CONF_DRIVE    ? ", -drive"
+			: kind == CONF_MEMORY ? ", -object "
+			: row->driver	      ? ", -device "
+					      : "",
 			device);
 		man_text(out, row->help);
 		fprintf(out, "\n\n");

@@ -16,6 +16,9 @@ const struct conf_kind_row conf_kinds[CONF_NR_KINDS] = {
 		      "A namespace, of the controller it names, or of the last one above it." },
 	[CONF_DRIVE] = { "drive", NULL, NULL, NULL,
 			 "A medium that namespaces name with drive = X; -drive in QEMU's words." },
+	[CONF_MEMORY] = {"memory", "memory-backend-file", NULL, NULL,
+			 "A file as memory, for the Persistent Memory Region that names it with "
+			 "pmrdev = X."},
 	[CONF_DAEMON] = { "daemon", NULL, NULL, NULL,
 			  "The program itself; options on the command line come first." },
 };
@@ -41,6 +44,7 @@ const struct conf_kind_row conf_kinds[CONF_NR_KINDS] = {
 #define NS(n)	  .kind = CONF_NS, .name = n
 #define SUBSYS(n) .kind = CONF_SUBSYS, .name = n
 #define DRIVE(n)  .kind = CONF_DRIVE, .name = n
+#define MEMORY(n) .kind = CONF_MEMORY, .name = n
 #define DAEMON(n) .kind = CONF_DAEMON, .name = n
 
 #define LATER  .flags = CONF_LATER
@@ -57,6 +61,9 @@ const struct conf_kind_row conf_kinds[CONF_NR_KINDS] = {
 #define CAPACITY_ROW                                                                               \
 	MAX_U64, .def = "0", .example = "16G",                                                     \
 		.help = "Total NVM Capacity, bytes; 0: what the configured namespaces take"
+
+#define PMR_SIZE_ROW                                                                               \
+	SIZE, .min = 16, .max = 1ull << 40, .allowed = "a power of two between 16 and 1T"
 
 /* QEMU's block properties, of a namespace and of a controller with a namespace of its own */
 #define BLOCK_ROWS(KIND, st)                                                                       \
@@ -160,14 +167,26 @@ const struct conf_key conf_keys[] = {
 	  .help = "Zone Append size limit, 2^n * 4 KiB, at most mdts; 0: mdts" },
 	{ CTRL("zoned.auto_transition"), TARGET(conf_ctrl, auto_transition), BOOL, .def = "on",
 	  .help = "implicitly opened zones are closed to make room for others" },
-	{ CTRL("cmb_size_mb"), U32, MAX_U32, LATER, .def = "0",
-	  .help = "Controller Memory Buffer, MiB" },
-	{ CTRL("legacy-cmb"), BOOL, LATER, .def = "off", .help = "its registers as in 1.3" },
-	{ CTRL("pmrdev"), AS("link<memory-backend>"), LATER,
-	  .help = "Persistent Memory Region" },
-	{ CTRL("ioeventfd"), BOOL, LATER, .def = "off", .help = "doorbells by eventfd" },
-	{ CTRL("dbcs"), BOOL, LATER, .def = "on", .help = "Doorbell Buffer Config" },
-	{ CTRL("msix-exclusive-bar"), BOOL, LATER, .def = "off", .help = "MSI-X in BAR 4" },
+	{CTRL("cmb_size_mb"), TARGET(conf_ctrl, cmb_size_mb), U32, .max = (1 << 20) - 1, .def = "0",
+	 .help = "Controller Memory Buffer in BAR 2, MiB; 0: none"},
+	{CTRL("legacy-cmb"), TARGET(conf_ctrl, legacy_cmb), BOOL, .def = "off",
+	 .help = "the buffer's registers as in NVMe 1.3"},
+	{CTRL("pmrdev"), TARGET(conf_ctrl, pmrdev), AS("link<memory-backend>"), .min = 1, .max = 63,
+	 .example = "memory0", .help = "the memory that is the Persistent Memory Region, in BAR 4"},
+	{CTRL("pmr"), TARGET(conf_ctrl, pmr), STR, .min = 1, .max = 4095, .flags = CONF_ONLY_FILE,
+	 .example = "pmr.img", .help = "the same: the file itself; its size is a power of two"},
+	{CTRL("pmr_size"), TARGET(conf_ctrl, pmr_size), PMR_SIZE_ROW, .def = "0",
+	 .flags = CONF_ONLY_FILE | CONF_POWER2 | CONF_ZERO_OK,
+	 .help = "of that file, which is made if it is missing; 0: the file's own"},
+	{CTRL("hmb_size"), TARGET(conf_ctrl, hmb_size), SIZE, .max = (1ull << 44) - 4096,
+	 .allowed = "a multiple of 4096, less than 16T", .def = "0", .example = "64M",
+	 .help = "Host Memory Buffer the controller asks for (HMPRE), bytes; 0: none"},
+	{CTRL("ioeventfd"), TARGET(conf_ctrl, ioeventfd), BOOL, .def = "off",
+	 .help = "accepted as in QEMU; doorbells are run by the thread that rings, always"},
+	{CTRL("dbcs"), TARGET(conf_ctrl, dbcs), BOOL, .def = "on",
+	 .help = "shadow doorbells: the Doorbell Buffer Config command"},
+	{CTRL("msix-exclusive-bar"), TARGET(conf_ctrl, msix_exclusive_bar), BOOL, .def = "off",
+	 .help = "MSI-X table and pending bits in BAR 4 instead of BAR 0"},
 	{ CTRL("sriov_max_vfs"), TARGET(conf_ctrl, sriov_max_vfs), U16, .max = 127, .def = "0",
 	  .help = "virtual functions (SR-IOV), 0..127; needs subsys= and the next two" },
 	{ CTRL("sriov_vq_flexible"), TARGET(conf_ctrl, sriov_vq_flexible), U16, MAX_U16, .def = "0",
@@ -286,6 +305,16 @@ const struct conf_key conf_keys[] = {
 	{ NS("fdp.ruhs"), TARGET(conf_ns, ruhs), STR, .min = 1, .max = 1023, .example = "0;2;8-15",
 	  .help = "reclaim unit handles, by placement handle, separated by ';'; none: the "
 		  "controller assigns one" },
+
+	/* ---- memory ---- */
+	{MEMORY("id"), ID, .flags = CONF_ONLY_WORDS | CONF_NO_HELP, .help = "name, for pmrdev="},
+	{MEMORY("mem-path"), TARGET(conf_memory, mem_path), STR, .min = 1, .max = 4095,
+	 .flags = CONF_MANDATORY, .example = "pmr.img", .help = "the file; must be given"},
+	{MEMORY("size"), TARGET(conf_memory, size), PMR_SIZE_ROW, .def = "0",
+	 .flags = CONF_POWER2 | CONF_ZERO_OK,
+	 .help = "of the file, which is made if it is missing; 0: the file's own"},
+	{MEMORY("share"), TARGET(conf_memory, share), BOOL, .def = "off",
+	 .help = "on: what is written reaches the file; off: it is gone at the end, as in QEMU"},
 
 	/* ---- drive ---- */
 	{ DRIVE("id"), ID, .flags = CONF_ONLY_WORDS, .help = "name, for drive=" },

@@ -435,7 +435,7 @@ static int link_machine(struct conf *c, struct errbuf *e)
 	unsigned int i;
 
 	for (i = 0; i < c->nr_ctrls; i++)
-		if (link_ctrl(c, &c->ctrl[i], e))
+		if (link_ctrl(c, &c->ctrl[i], e) || conf_link_memory(c, i, e->text, e->len))
 			return -1;
 	for (i = 0; i < c->nr_subsys; i++)
 		if (link_subsys(c, i, e))
@@ -463,7 +463,7 @@ static int link_machine(struct conf *c, struct errbuf *e)
 int conf_link(struct conf *c, char *err, size_t len)
 {
 	struct errbuf e = { err, len };
-	unsigned int others = c->nr_subsys + c->nr_ns + c->nr_drives;
+	unsigned int others = c->nr_subsys + c->nr_ns + c->nr_drives + c->nr_memories;
 
 	if (c->daemon.group && !getgrnam(c->daemon.group))
 		return conf_fail(err, len, "[daemon]", "group", "no such group: '%s'",

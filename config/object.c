@@ -21,6 +21,7 @@ static const struct {
 	[CONF_CTRL] = STORE(conf_ctrl, ctrl, nr_ctrls),
 	[CONF_NS] = STORE(conf_ns, ns, nr_ns),
 	[CONF_DRIVE] = STORE(conf_drive, drive, nr_drives),
+	[CONF_MEMORY] = STORE(conf_memory, memory, nr_memories),
 };
 
 static void **array_of(const struct conf *c, enum conf_kind kind)
@@ -207,6 +208,7 @@ int conf_new(struct conf *c, struct conf_obj *o, enum conf_kind kind, const char
 	++*count;
 	if (kind == CONF_CTRL) {
 		((struct conf_ctrl *)obj)->index = -1;
+		((struct conf_ctrl *)obj)->memory_index = -1;
 		((struct conf_ctrl *)obj)->order = order;
 	} else if (kind == CONF_NS) {
 		((struct conf_ns *)obj)->order = order;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * words.c - the reader of QEMU's -drive and -device arguments.
+ * words.c - the reader of QEMU's -drive, -device and -object arguments.
  *
  * "nvme,id=a,serial=x": options between commas, a comma in a value written twice, the first of
- * -device may leave out "driver=". A trailing comma is no option, as in QEMU.
+ * -device may leave out "driver=", that of -object "qom-type=". A trailing comma is no option, as
+ * in QEMU.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,8 @@ static const char *words_get(const struct words *ws, const char *name, unsigned 
 
 static const char *implied_name(const char *opt)
 {
+	if (!strcmp(opt, "-object"))
+		return "qom-type";
 	return strcmp(opt, "-device") ? NULL : "driver";
 }
 
@@ -122,7 +125,10 @@ bool conf_word_help(const char *opt, const char *value, char **driver)
 		return false;
 	for (i = 0; i < ws.nr; i++)
 		help |= !ws.word[i].value && is_help(ws.word[i].name);
-	name = strcmp(opt, "-device") ? "drive" : words_get(&ws, "driver", &i);
+	if (!strcmp(opt, "-object"))
+		name = conf_kinds[CONF_MEMORY].driver;
+	else
+		name = strcmp(opt, "-device") ? "drive" : words_get(&ws, "driver", &i);
 	help |= is_help(name);
 	if (help && name && !is_help(name))
 		*driver = strdup(name);
@@ -135,7 +141,8 @@ static int find_device(const char *name)
 	int kind;
 
 	for (kind = 0; kind < CONF_NR_KINDS; kind++)
-		if (conf_kinds[kind].driver && !strcmp(conf_kinds[kind].driver, name))
+		if (kind != CONF_MEMORY && conf_kinds[kind].driver &&
+		    !strcmp(conf_kinds[kind].driver, name))
 			return kind;
 	return -1;
 }
@@ -161,10 +168,11 @@ static int set_words(struct conf *c, enum conf_kind kind, const struct words *ws
 	id = words_get(ws, "id", &id_word);
 	if (id && !*id)
 		return conf_fail(err, len, where, "id", "must not be empty");
-	if (!id && kind == CONF_DRIVE)
+	if (!id && (kind == CONF_DRIVE || kind == CONF_MEMORY))
 		return conf_fail(err, len, where, "id",
 				 "id property not set; a device names the "
-				 "drive by it");
+				 "%s by it",
+				 conf_kinds[kind].section);
 	if (conf_new(c, &o, kind, id ? id : "", false, where, err, len))
 		return -1;
 	for (i = 0; i < ws->nr; i++) {
@@ -176,8 +184,8 @@ static int set_words(struct conf *c, enum conf_kind kind, const struct words *ws
 		if (!*w->name)
 			return conf_fail(err, len, where, NULL,
 					 "an option without a name; allowed: KEY=VALUE,...");
-		if (driver_word >= 0 && !strcmp(w->name, "driver"))
-			return conf_fail(err, len, where, "driver", "given twice");
+		if (driver_word >= 0 && !strcmp(w->name, ws->word[driver_word].name))
+			return conf_fail(err, len, where, w->name, "given twice");
 		if (id_word < ws->nr && !strcmp(w->name, "id"))
 			return conf_fail(err, len, where, "id", "given twice");
 		if (!value)
@@ -215,6 +223,22 @@ static int take_device(struct conf *c, const struct words *ws, const char *where
 	return set_words(c, kind, ws, (int)word, where, err, len);
 }
 
+static int take_object(struct conf *c, const struct words *ws, const char *where, char *err,
+		       size_t len)
+{
+	const char *want = conf_kinds[CONF_MEMORY].driver, *type;
+	unsigned int word;
+
+	type = words_get(ws, "qom-type", &word);
+	if (!type || !*type)
+		return conf_fail(err, len, where, "qom-type",
+				 "Parameter 'qom-type' is missing; allowed: %s", want);
+	if (strcmp(type, want))
+		return conf_fail(err, len, where, "qom-type",
+				 "invalid object type: %.80s; allowed: %s", type, want);
+	return set_words(c, CONF_MEMORY, ws, (int)word, where, err, len);
+}
+
 int conf_word(struct conf *c, const char *opt, const char *value, const char *where, char *err,
 	      size_t len)
 {
@@ -231,6 +255,8 @@ int conf_word(struct conf *c, const char *opt, const char *value, const char *wh
 		return conf_fail(err, len, where, NULL, "no memory");
 	if (!strcmp(opt, "-device"))
 		ret = take_device(c, &ws, where, err, len);
+	else if (!strcmp(opt, "-object"))
+		ret = take_object(c, &ws, where, err, len);
 	else if (!ws.nr)
 		ret = conf_fail(err, len, where, NULL, "nothing given; allowed: KEY=VALUE,...");
 	else

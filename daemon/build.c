@@ -181,6 +181,21 @@ static void set_text(char *to, size_t len, const char *from)
 	snprintf(to, len, "%s", from ? from : "");
 }
 
+/* the memory of a Persistent Memory Region, if there is to be one */
+static int open_pmr(struct build *b, const struct conf_ctrl *cc, struct dmn_fn *f,
+		    struct sim_ctrl_params *p, struct sim_msg *msg)
+{
+	const struct conf_memory *mem;
+	struct store_pmr_params pp;
+
+	if (cc->memory_index < 0)
+		return 0;
+	mem = &b->c->memory[cc->memory_index];
+	pp = (struct store_pmr_params){mem->mem_path, mem->size, mem->share};
+	f->pmr = store_pmr_open(&pp, &p->pmr, msg);
+	return f->pmr ? 0 : -1;
+}
+
 int build_ctrl(struct build *b, unsigned int i)
 {
 	const struct conf_ctrl *cc = &b->c->ctrl[i];
@@ -203,6 +218,12 @@ int build_ctrl(struct build *b, unsigned int i)
 		.awupf = cc->awupf,
 		.zasl = cc->zasl,
 		.no_auto_transition = !cc->auto_transition,
+		.cmb_size_mb = cc->cmb_size_mb,
+		.legacy_cmb = cc->legacy_cmb,
+		.msix_exclusive_bar = cc->msix_exclusive_bar,
+		.no_dbcs = !cc->dbcs,
+		.hmb_size = cc->hmb_size,
+		.copy = store_copy,
 		.sriov_max_vfs = cc->sriov_max_vfs,
 		.sriov_vq_flexible = cc->sriov_vq_flexible,
 		.sriov_vi_flexible = cc->sriov_vi_flexible,
@@ -229,12 +250,18 @@ int build_ctrl(struct build *b, unsigned int i)
 		return build_fail(b, &cc->where, "out of memory");
 	}
 	f->index = index;
+	if (open_pmr(b, cc, f, &p, &msg)) {
+		mach_fn_free(f);
+		return build_fail(b, &cc->where, "%s", msg.text);
+	}
 	mach_fn_ports(f, &p);
 	set_text(p.serial, sizeof(p.serial), cc->serial);
 	set_text(p.model, sizeof(p.model), cc->model);
 	set_text(p.firmware_version, sizeof(p.firmware_version), cc->firmware_version);
 	f->fn = sim_fn_add(ms->sim, &p, &msg);
 	if (!f->fn) {
+		store_pmr_close(f->pmr, true);
+		f->pmr = NULL;
 		mach_fn_free(f);
 		return build_fail(b, &cc->where, "%s", msg.text);
 	}
@@ -409,6 +436,8 @@ void mach_dismantle(struct dmn_machine *m, bool undo)
 	}
 	while ((f = m->fns)) {
 		m->fns = f->next;
+		store_pmr_close(f->pmr, undo);
+		f->pmr = NULL;
 		mach_fn_free(f);
 	}
 	while ((f = m->gone)) {

@@ -66,6 +66,7 @@ struct dmn_fn {
 	unsigned int vf;
 	bool present, bound, autoprobe, multi;
 	char *override;
+	struct store_pmr *pmr; /* behind BAR 4, or NULL */
 	struct dmn_fn *next;
 };
 

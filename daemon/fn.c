@@ -94,6 +94,7 @@ void mach_fn_free(struct dmn_fn *f)
 	if (!f)
 		return;
 	host_dev_free(f->dev);
+	store_pmr_close(f->pmr, false);
 	free(f->override);
 	free(f);
 }
@@ -402,6 +403,8 @@ int dmn_hot_remove(struct dmn_fn *f, bool surprise)
 	mach_stores_run(f->m);
 	mach_fn_drop(f);
 	sim_fn_remove(fn);
+	store_pmr_close(f->pmr, false);
+	f->pmr = NULL;
 	if (!ms->id)
 		mach_subsys_drop(ms);
 	return 0;

@@ -76,6 +76,32 @@ void store_journal_close(struct sim_journal_port *port);
  */
 void store_anon_areas(struct sim_journal_port *port);
 
+/**
+ * struct store_pmr_params - the file of a Persistent Memory Region
+ * @size:  0: the file's own. A missing or empty file is made that long; a smaller one is an error.
+ * @share: what is written reaches the file; else it is gone at the end (QEMU's share=off)
+ */
+struct store_pmr_params {
+	const char *path;
+	uint64_t size;
+	bool share;
+};
+
+struct store_pmr;
+
+/**
+ * store_pmr_open() - map the file, with all the room it takes, locked against a second user
+ * It must not be made shorter while it is in use. @port is filled in.
+ * Return: it, or NULL with a sentence in @msg.
+ */
+struct store_pmr *store_pmr_open(const struct store_pmr_params *p, struct sim_pmr_port *port,
+				 struct sim_msg *msg);
+/** store_pmr_close() - @undo: remove the file if it was made. NULL is allowed. */
+void store_pmr_close(struct store_pmr *r, bool undo);
+
+/** store_copy() - &sim_ctrl_params.copy: a mapped file that was cut short is an error, no signal */
+int store_copy(void *to, const void *from, size_t len);
+
 /** store_clock() - CLOCK_MONOTONIC and CLOCK_REALTIME; @arm is left for the caller to set */
 void store_clock(struct sim_clock_port *port);
 

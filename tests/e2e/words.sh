@@ -209,7 +209,7 @@ refused() {
 }
 
 # --- the parts that other issues bring are refused, never ignored
-for key in cmb_size_mb=64 sriov_max_vfs=1; do
+for key in ocp=on; do
 	refused "${key%%=*}" "nvme,$key" -drive if=none,id=d,size=8M -device "nvme,serial=s,drive=d,$key"
 	like "$(cat "$T/out")" 'not supported yet' "nvme,$key: not supported yet"
 done

@@ -17,7 +17,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* Options, "-drive X" and "-device X" by turns; then linked. Return: 0 or -1 with @err. */
+/* Options, "-drive X", "-device X" and "-object X" by turns; then linked. Return: 0 or -1 with @err. */
 static inline int read_words(struct conf *c, const char *const *word, size_t n, char *err,
 			     size_t len)
 {
@@ -26,7 +26,9 @@ static inline int read_words(struct conf *c, const char *const *word, size_t n, 
 	conf_init(c);
 	err[0] = '\0';
 	for (i = 0; i < n && word[i]; i++) {
-		const char *opt = strncmp(word[i], "-drive ", 7) ? "-device" : "-drive";
+		const char *opt = !strncmp(word[i], "-drive ", 7)  ? "-drive" :
+				  !strncmp(word[i], "-object ", 8) ? "-object" :
+								     "-device";
 
 		if (conf_word(c, opt, strchr(word[i], ' ') + 1, NULL, err, len))
 			return -1;

@@ -150,9 +150,23 @@ static void test_bad(void **state)
 		  "most 63), not '-a'" },
 		{ "-device nvme,id=", "-device nvme,id=: id: must not be empty" },
 		/* later */
-		{ "-device nvme,cmb_size_mb=64", "-device nvme,cmb_size_mb=64: cmb_size_mb: not "
-						 "supported yet; allowed: 0" },
-		{ "-device nvme,pmrdev=m", "-device nvme,pmrdev=m: pmrdev: not supported yet" },
+		{ "-device nvme,ocp=on", "-device nvme,ocp=on: ocp: not supported yet; allowed: off" },
+		{ "-device nvme,legacy-cmb=maybe", "-device nvme,legacy-cmb=maybe: legacy-cmb: must be "
+						   "'on' or 'off', not 'maybe'" },
+		{ "-device memory-backend-file,id=m",
+		  "-device memory-backend-file,id=m: driver: 'memory-backend-file' is not a valid "
+		  "device model name; allowed: nvme, nvme-ns, nvme-subsys" },
+		{ "-object memory-backend-ram,id=m", "-object memory-backend-ram,id=m: qom-type: invalid "
+						     "object type: memory-backend-ram; allowed: "
+						     "memory-backend-file" },
+		{ "-object id=m", "-object id=m: qom-type: Parameter 'qom-type' is missing; allowed: "
+				  "memory-backend-file" },
+		{ "-object memory-backend-file,mem-path=f",
+		  "-object memory-backend-file,mem-path=f: id: id property not set; a device names "
+		  "the memory by it" },
+		{ "-object memory-backend-file,id=m,size=48",
+		  "-object memory-backend-file,id=m,size=48: size: must be a power of two between 16 "
+		  "and 1T, not '48'" },
 		{ "-device nvme,addr=04.8", "-device nvme,addr=04.8: addr: must be SLOT or "
 					    "SLOT.FUNCTION, 0 to 1f and 0 to 7, not '04.8'" },
 		{ "-device nvme,sriov_max_vfs=128,",
