@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fdp_model.c - see fdp_model.h. The policy, as docs/design.md has it:
+ *
+ * A handle takes a free unit when it has something to write and none with room. The last free unit
+ * is the collector's. A command that finds two or fewer collects 4 blocks for each that it writes
+ * and 32 more, as long as they are so few; one that needs a unit and finds only the last one
+ * collects until there is another. The victim is the closed unit with the fewest valid blocks, the
+ * one closed first among these; one with no invalid block, and no room, is none. What is valid in
+ * it moves in the order it came to the collector's unit: one for all, or one for each Persistently
+ * Isolated handle.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fdp_model.h"
+
+void fdpm_init(struct fdpm *m, uint32_t nr_units, uint32_t cap, uint32_t nr_lbas, uint32_t nr_ruhs,
+	       bool persistent)
+{
+	memset(m, 0, sizeof(*m));
+	m->nr_units = m->free = nr_units;
+	m->cap = cap;
+	m->nr_lbas = nr_lbas;
+	m->nr_ruhs = nr_ruhs;
+	m->persistent = persistent;
+	m->unit = calloc(nr_units, sizeof(*m->unit));
+	m->where = malloc(nr_lbas * sizeof(*m->where));
+	for (uint32_t i = 0; i < nr_units; i++)
+		m->unit[i].lba = calloc(cap, sizeof(uint32_t));
+	for (uint32_t i = 0; i < nr_lbas; i++)
+		m->where[i] = FDPM_NONE;
+	for (uint32_t i = 0; i < FDPM_RUHS; i++)
+		m->handle[i] = m->target[i] = FDPM_NONE;
+	m->victim = m->idle = FDPM_NONE;
+}
+
+void fdpm_free(struct fdpm *m)
+{
+	for (uint32_t i = 0; i < m->nr_units; i++)
+		free(m->unit[i].lba);
+	free(m->unit);
+	free(m->where);
+}
+
+uint32_t fdpm_valid(const struct fdpm *m, uint32_t unit)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < m->nr_lbas; i++)
+		n += m->where[i] == unit;
+	return n;
+}
+
+static uint32_t take(struct fdpm *m, uint32_t ruhid)
+{
+	uint32_t i = 0;
+
+	while (m->unit[i].in_use)
+		i++;
+	m->unit[i].in_use = m->unit[i].open = true;
+	m->unit[i].ruhid = ruhid;
+	m->unit[i].nr = 0;
+	m->free--;
+	return i;
+}
+
+static void shut(struct fdpm *m, uint32_t unit)
+{
+	m->unit[unit].open = false;
+	m->unit[unit].closed = m->clock++;
+}
+
+static void append(struct fdpm *m, uint32_t unit, uint32_t lba)
+{
+	m->unit[unit].lba[m->unit[unit].nr++] = lba;
+	m->where[lba] = unit;
+}
+
+static uint32_t choose(const struct fdpm *m)
+{
+	uint32_t best = FDPM_NONE, least = m->cap;
+
+	for (uint32_t i = 0; i < m->nr_units; i++) {
+		uint32_t valid;
+
+		if (!m->unit[i].in_use || m->unit[i].open)
+			continue;
+		valid = fdpm_valid(m, i);
+		if (valid < least || (best != FDPM_NONE && valid == least &&
+				      m->unit[i].closed < m->unit[best].closed)) {
+			best = i;
+			least = valid;
+		}
+	}
+	return best;
+}
+
+/* Return: whether there was anything to do; *@budget goes down by it */
+static bool collect(struct fdpm *m, uint64_t *budget)
+{
+	struct fdpm_unit *v;
+
+	if (m->victim == FDPM_NONE) {
+		m->victim = choose(m);
+		m->cursor = 0;
+	}
+	if (m->victim == FDPM_NONE)
+		return false;
+	v = &m->unit[m->victim];
+	for (; *budget && m->cursor < v->nr; m->cursor++, --*budget) {
+		uint32_t lba = v->lba[m->cursor], *t;
+
+		if (m->where[lba] != m->victim)
+			continue;
+		t = &m->target[m->persistent ? v->ruhid : 0];
+		if (*t != FDPM_NONE && m->unit[*t].nr == m->cap) {
+			shut(m, *t);
+			*t = FDPM_NONE;
+		}
+		if (*t == FDPM_NONE)
+			*t = take(m, m->persistent ? v->ruhid : FDPM_NONE);
+		append(m, *t, lba);
+		m->moved++;
+	}
+	if (m->cursor < v->nr)
+		return true;
+	v->in_use = false;
+	m->free++;
+	m->erased++;
+	m->victim = FDPM_NONE;
+	if (*budget)
+		--*budget;
+	return true;
+}
+
+static void pace(struct fdpm *m, uint64_t budget)
+{
+	const uint32_t clock = m->clock;
+
+	if (m->idle == clock)
+		return;
+	while (budget && m->free <= 2)
+		if (!collect(m, &budget)) {
+			m->idle = clock;
+			return;
+		}
+}
+
+void fdpm_write(struct fdpm *m, uint32_t ruhid, uint32_t lba, uint32_t n)
+{
+	uint32_t *h = &m->handle[ruhid];
+
+	pace(m, 4ull * n + 32);
+	for (uint32_t i = 0; i < n; i++) {
+		while (*h == FDPM_NONE && m->free <= 1) {
+			uint64_t all = UINT64_MAX;
+
+			collect(m, &all);
+		}
+		if (*h == FDPM_NONE)
+			*h = take(m, ruhid);
+		append(m, *h, lba + i);
+		m->hosted++;
+		if (m->unit[*h].nr == m->cap) {
+			shut(m, *h);
+			*h = FDPM_NONE;
+		}
+	}
+}
+
+void fdpm_trim(struct fdpm *m, uint32_t lba, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		m->where[lba + i] = FDPM_NONE;
+}
+
+void fdpm_update(struct fdpm *m, uint32_t ruhid)
+{
+	if (m->handle[ruhid] == FDPM_NONE)
+		return;
+	shut(m, m->handle[ruhid]);
+	m->handle[ruhid] = FDPM_NONE;
+}
