@@ -543,12 +543,23 @@ struct sim_fdp_ruh {
 	uint64_t ruamw; /* bytes */
 	uint64_t hosted;
 };
+/** struct sim_fdp_sample - the statistics as they once were, bytes */
+struct sim_fdp_sample {
+	uint64_t hbmw, mbmw;
+};
 /** sim_fdp_info() - Return: 0, or %SIM_ENOENT: the subsystem has no such endurance group */
 int sim_fdp_info(struct sim_subsys *s, struct sim_fdp_info *info);
 /** sim_fdp_rus(), sim_fdp_ruhs() - up to @n from number @first on (handles: ruhid * nrg + rg)
  * Return: how many, or as above */
 int64_t sim_fdp_rus(struct sim_subsys *s, uint64_t first, uint64_t n, struct sim_fdp_ru *ru);
 int64_t sim_fdp_ruhs(struct sim_subsys *s, uint64_t first, uint64_t n, struct sim_fdp_ruh *ruh);
+/**
+ * sim_fdp_history() - how the statistics came to be what they are, since this power on: the oldest
+ * sample first, the last one is of now
+ * Return: how many, at most @n and SIM_FDP_HISTORY; or as above.
+ */
+#define SIM_FDP_HISTORY 257
+int64_t sim_fdp_history(struct sim_subsys *s, uint64_t n, struct sim_fdp_sample *sample);
 
 /* ---- driving ---------------------------------------------------------------------------- */
 

@@ -357,6 +357,8 @@ static const struct ctl_row rows[] = {
 	{"list", "", "every node", cmd_list},
 	{"show", "[node]", "the daemon, or one node", cmd_show},
 	{"ana", "[node [state]]", "show or set the access state of namespaces", cmd_ana},
+	{"fdp", "[node] [from] [count] [cells | page]",
+	 "flexible data placement: handles, reclaim units, write amplification", ctl_cmd_fdp},
 	{"zones", "node [from] [count] [cells | page]", "the zones of a zoned namespace",
 	 ctl_cmd_zones},
 	{"zone", "action node zslba", "let something happen to a zone", ctl_cmd_zone},

@@ -181,6 +181,16 @@ int64_t dmn_zones_get(struct dmn_machine *m, const struct dmn_node *n, uint64_t 
 int dmn_zone_act(struct dmn_machine *m, const struct dmn_node *n, uint64_t zslba,
 		 enum sim_zone_act act, struct sim_msg *msg);
 
+/** dmn_fdp_info(), dmn_fdp_rus(), dmn_fdp_ruhs(), dmn_fdp_history() - sim_fdp_info() and the others, of
+ * the subsystem of a node */
+int dmn_fdp_info(struct dmn_machine *m, const struct dmn_node *n, struct sim_fdp_info *info);
+int64_t dmn_fdp_rus(struct dmn_machine *m, const struct dmn_node *n, uint64_t first, uint64_t nr,
+		    struct sim_fdp_ru *ru);
+int64_t dmn_fdp_ruhs(struct dmn_machine *m, const struct dmn_node *n, uint64_t first, uint64_t nr,
+		     struct sim_fdp_ruh *ruh);
+int64_t dmn_fdp_history(struct dmn_machine *m, const struct dmn_node *n, uint64_t nr,
+			struct sim_fdp_sample *sample);
+
 /* ---- control socket ----------------------------------------------------------------------- */
 
 struct dmn_control;

@@ -217,6 +217,29 @@ int dmn_zone_act(struct dmn_machine *m, const struct dmn_node *n, uint64_t zslba
 	return sim_zone_act(n->fn->subsys->sim, n->ref.nsid, zslba, act, msg);
 }
 
+int dmn_fdp_info(struct dmn_machine *m, const struct dmn_node *n, struct sim_fdp_info *info)
+{
+	return sim_fdp_info(n->fn->subsys->sim, info);
+}
+
+int64_t dmn_fdp_rus(struct dmn_machine *m, const struct dmn_node *n, uint64_t first, uint64_t nr,
+		    struct sim_fdp_ru *ru)
+{
+	return sim_fdp_rus(n->fn->subsys->sim, first, nr, ru);
+}
+
+int64_t dmn_fdp_ruhs(struct dmn_machine *m, const struct dmn_node *n, uint64_t first, uint64_t nr,
+		     struct sim_fdp_ruh *ruh)
+{
+	return sim_fdp_ruhs(n->fn->subsys->sim, first, nr, ruh);
+}
+
+int64_t dmn_fdp_history(struct dmn_machine *m, const struct dmn_node *n, uint64_t nr,
+			struct sim_fdp_sample *sample)
+{
+	return sim_fdp_history(n->fn->subsys->sim, nr, sample);
+}
+
 /* ---- time ---- */
 
 void mach_tick(void *machine)

@@ -210,8 +210,10 @@ static int set_units(struct sim_fdp *g, struct sim_msg *msg)
 	memset(g->rg, 0, g->p.nrg * sizeof(g->rg[0]));
 	memset(g->target, 0, nr_slots(g) * sizeof(g->target[0]));
 	ret = extend(g, units > high ? units : high, msg);
-	if (!ret)
+	if (!ret) {
 		sim_fdp_units_init(g);
+		sim_fdp_history_start(g);
+	}
 	return ret;
 }
 

@@ -164,6 +164,18 @@ struct fdp_rg {
 	_Atomic uint32_t idle;
 };
 
+#define FDP_SAMPLES 256
+
+/**
+ * struct fdp_history - the statistics each time @every units were closed
+ * When it is full, every other sample goes, and @every doubles.
+ */
+struct fdp_history {
+	_Atomic uint32_t lock;
+	uint32_t nr, every, closed;
+	struct sim_fdp_sample sample[FDP_SAMPLES];
+};
+
 /** struct fdp_cfg - an FDP configuration, as log page 20h has it */
 struct fdp_cfg {
 	uint16_t nruh;
@@ -210,6 +222,7 @@ struct sim_fdp {
 	_Atomic uint64_t erases;
 	_Atomic uint32_t clock;
 	_Atomic uint32_t event_lock;
+	struct fdp_history history;
 
 	struct sim_fdp_ns *ns[SIM_NN];
 	unsigned int nr_ns;
@@ -337,6 +350,12 @@ extern const uint8_t sim_fdp_event_types[FDP_EVENTS];
  */
 void sim_fdp_event(struct sim_fdp *g, struct sim_ctrl *c, enum fdp_event_row row, uint16_t ruhid,
 		   const struct sim_fdp_ns *f, struct nvme_fdp_event *ev);
+
+/* history.c */
+/** sim_fdp_history_closed() - a unit was closed: it may be time for a sample */
+void sim_fdp_history_closed(struct sim_fdp *g);
+/** sim_fdp_history_start() - FDP is enabled: what was before is another group's */
+void sim_fdp_history_start(struct sim_fdp *g);
 
 /* map.c */
 /** sim_fdp_map_clear() - no block is in a unit */

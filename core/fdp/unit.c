@@ -59,6 +59,7 @@ void sim_fdp_shut(struct sim_fdp *g, uint32_t unit)
 
 	atomic_store(&u->seq, atomic_fetch_add(&g->clock, 1));
 	atomic_store(&u->word, fdp_word(FDP_FULL, fdp_ruhid(word), erases_of(word)));
+	sim_fdp_history_closed(g);
 }
 
 static void give_back(struct sim_fdp *g, uint32_t unit)

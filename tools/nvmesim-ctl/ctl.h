@@ -62,6 +62,17 @@ void ctl_help(bool json);
 #define CTL_RED	  "\033[31m"
 #define CTL_PLAIN "\033[0m"
 
+#define CTL_DIM	  "\033[2m"
+
+/** struct ctl_screen - where to draw; ctl_screen(): standard output, or 80 by 24 */
+struct ctl_screen {
+	int columns, rows;
+	bool utf8;
+};
+struct ctl_screen ctl_screen(void);
+/** ctl_eighths - bars of a column that grow upwards, by utf8: eighths of it */
+extern const char *const ctl_eighths[2][9];
+
 #define CTL_CELL    64 /* bytes of a cell's text */
 #define CTL_COLUMNS 10 /* of a table, at most */
 
@@ -93,6 +104,9 @@ void ctl_print_list(struct json_object *nodes);
 void ctl_print_pci(struct json_object *functions);
 void ctl_print_function(struct json_object *function);
 void ctl_print_ana(struct json_object *states);
+void ctl_ask_fdp(struct json_object *request);
+bool ctl_more_fdp(struct json_object *request, struct json_object *result);
+void ctl_print_fdp(struct json_object *result);
 void ctl_ask_zones(struct json_object *request);
 bool ctl_more_zones(struct json_object *request, struct json_object *result);
 void ctl_print_zones(struct json_object *result);

@@ -3,9 +3,12 @@
  * print.c - answers for people, and for the next program in a pipe.
  */
 #include <inttypes.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "ctl.h"
@@ -190,4 +193,23 @@ void ctl_print_object(struct json_object *o)
 			       json_object_get_string(json_object_array_get_idx(value, i)));
 		putchar('\n');
 	}
+}
+
+const char *const ctl_eighths[2][9] = {
+	{ " ", ".", ".", ":", "-", "=", "+", "*", "#" },
+	{ " ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" },
+};
+
+struct ctl_screen ctl_screen(void)
+{
+	struct ctl_screen s = { .columns = 80, .rows = 24 };
+	struct winsize w;
+
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) && w.ws_col && w.ws_row) {
+		s.columns = w.ws_col;
+		s.rows = w.ws_row;
+	}
+	setlocale(LC_CTYPE, "");
+	s.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
+	return s;
 }

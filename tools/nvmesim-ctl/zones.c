@@ -7,11 +7,8 @@
  * one line for each zone, fetched page by page.
  */
 #include <inttypes.h>
-#include <langinfo.h>
-#include <locale.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "ctl.h"
@@ -22,7 +19,6 @@
 #define FRAME	   10	/* rows of a terminal that are not the map's: text around it, a prompt */
 #define LABEL	   14	/* columns before the map at most: the first block of a row's first zone */
 
-#define DIM	"\033[2m"
 #define REVERSE "\033[7m"
 
 /* How a state is drawn, by the daemon's name. A group of zones is drawn as the first that is in it;
@@ -37,53 +33,29 @@ static const struct look {
 	{"implicitly-open", "implicitly open", "\033[32m", 'I'},
 	{"closed", "closed", "\033[36m", 'C'},
 	{"full", "full", "\033[34m", 'F'},
-	{"empty", "empty", DIM, 'E'},
+	{"empty", "empty", CTL_DIM, 'E'},
 };
 
 #define NR_LOOKS (sizeof(looks) / sizeof(looks[0]))
 #define FULL	 (NR_LOOKS - 2)
 #define EMPTY	 (NR_LOOKS - 1)
 
-/* eighths of a column: bars of a column's width grow upwards, longer ones to the right */
-static const char *const upwards[2][9] = {
-	{" ", ".", ".", ":", "-", "=", "+", "*", "#"},
-	{" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
-};
+/* eighths of a column; longer bars grow to the right */
 static const char *const rightwards[2][9] = {
 	{".", ".", ".", "-", "-", "-", "=", "=", "#"},
 	{"·", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"},
 };
 static const char *const unknown[2] = {"?", "░"};
 
-/** struct screen - where to draw */
-struct screen {
-	int columns, rows;
-	bool utf8;
-};
-
-static struct screen screen(void)
-{
-	struct screen s = {.columns = 80, .rows = 24};
-	struct winsize w;
-
-	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) && w.ws_col && w.ws_row) {
-		s.columns = w.ws_col;
-		s.rows = w.ws_row;
-	}
-	setlocale(LC_CTYPE, "");
-	s.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
-	return s;
-}
-
 /* cells of @width columns in a row: 1, 2, 4 or a multiple of 8, for the eye */
-static int row_cells(const struct screen *s, int label, int width)
+static int row_cells(const struct ctl_screen *s, int label, int width)
 {
 	int n = (s->columns - label) / width;
 
 	return n < 2 ? 1 : n < 4 ? 2 : n < 8 ? 4 : n & ~7;
 }
 
-static int map_rows(const struct screen *s)
+static int map_rows(const struct ctl_screen *s)
 {
 	return s->rows - FRAME < 4 ? 4 : s->rows - FRAME;
 }
@@ -92,7 +64,7 @@ static int map_rows(const struct screen *s)
 
 void ctl_ask_zones(struct json_object *request)
 {
-	struct screen s = screen();
+	struct ctl_screen s = ctl_screen();
 
 	if (isatty(STDOUT_FILENO))
 		json_object_object_add(
@@ -180,7 +152,7 @@ static bool fill_unknown(struct json_object *cell)
 }
 
 /* @eighths of a column, of @width columns */
-static void print_bar(const struct screen *s, struct json_object *cell, int width)
+static void print_bar(const struct ctl_screen *s, struct json_object *cell, int width)
 {
 	double full = (double)ctl_number(cell, "capacity");
 	int eighths = full ? (int)((double)ctl_number(cell, "written") / full * width * 8) : 0;
@@ -193,11 +165,11 @@ static void print_bar(const struct screen *s, struct json_object *cell, int widt
 		if (fill_unknown(cell))
 			fputs(unknown[s->utf8], stdout);
 		else
-			fputs((width == 1 ? upwards : rightwards)[s->utf8][part], stdout);
+			fputs((width == 1 ? ctl_eighths : rightwards)[s->utf8][part], stdout);
 	}
 }
 
-static void print_cell(const struct screen *s, struct json_object *cell, int width)
+static void print_cell(const struct ctl_screen *s, struct json_object *cell, int width)
 {
 	const struct look *look = look_of(cell);
 	bool wanted = wants_something(cell);
@@ -212,7 +184,7 @@ static void print_cell(const struct screen *s, struct json_object *cell, int wid
 		putchar(' ');
 }
 
-static void print_map(const struct screen *s, struct json_object *result)
+static void print_map(const struct ctl_screen *s, struct json_object *result)
 {
 	struct json_object *cells = ctl_get(result, "cells");
 	int n = (int)json_object_array_length(cells), width = CELL_MOST, digits, row;
@@ -227,7 +199,7 @@ static void print_map(const struct screen *s, struct json_object *result)
 		struct json_object *cell = json_object_array_get_idx(cells, (size_t)i);
 
 		if (i % row == 0)
-			printf("%s" DIM "%#*" PRIx64 CTL_PLAIN "  ", i ? "\n" : "", digits,
+			printf("%s" CTL_DIM "%#*" PRIx64 CTL_PLAIN "  ", i ? "\n" : "", digits,
 			       ctl_number(cell, "zslba"));
 		print_cell(s, cell, width);
 	}
@@ -293,7 +265,7 @@ static void print_head(struct json_object *o)
 	       binary(room * block, b), room ? 100.0 * (double)written / (double)room : 0);
 }
 
-static void print_legend(const struct screen *s, struct json_object *o)
+static void print_legend(const struct ctl_screen *s, struct json_object *o)
 {
 	struct json_object *all = ctl_get(o, "states");
 	int column = 0;
@@ -328,7 +300,7 @@ static void print_legend(const struct screen *s, struct json_object *o)
 void ctl_print_zones(struct json_object *result)
 {
 	struct json_object *cells = ctl_get(result, "cells");
-	struct screen s = screen();
+	struct ctl_screen s = ctl_screen();
 
 	if (!isatty(STDOUT_FILENO)) {
 		for (size_t i = 0; i < json_object_array_length(cells); i++)
