@@ -23,6 +23,15 @@ measured bench.json run
 runs "tests/bench/run --quick prints a table" "$NVMESIM_SRC/tests/bench/run" --quick
 like "$(cat out)" '^ *Identify Controller +[0-9.]+ +[0-9.]+ +[0-9.]+$' "with a line for Identify"
 
+# not timed: what is counted is the same on every machine
+fdp=$NVMESIM_BUILD/tests/bench/bench-fdp
+runs "bench-fdp --quick" "$fdp" --quick --json --svg fdp.svg
+cp out fdp.json
+is "$(jq -r '.runs[1].write_amplification < 1.1' fdp.json)" true "two streams on two handles: below 1.1"
+is "$(jq -r '.runs[0].write_amplification > 1.5' fdp.json)" true "on one handle: above 1.5"
+is "$(jq -r '[.runs[] | .samples[-1] | .[1] >= .[0]] | all' fdp.json)" true "the media are written as much at least"
+runs "the plot is XML, with both curves" sh -c 'test "$(grep -c "<polyline" fdp.svg)" = 2 && tail -n 1 fdp.svg | grep -qx "</svg>"'
+
 if runs "tests/bench/guest --quick --json" "$NVMESIM_SRC/tests/bench/guest" --quick --json; then
 	sed -n '/^{"core"/p' out >guest.json
 	measured guest.json CUSE
