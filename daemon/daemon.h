@@ -115,6 +115,9 @@ void dmn_machine_unwatch(struct dmn_machine *m, struct dmn_watch *w);
 struct dmn_node *dmn_machine_nodes(struct dmn_machine *m); /* list */
 struct dmn_node *dmn_machine_find(struct dmn_machine *m, const char *name);
 struct dmn_loop *dmn_machine_loop(struct dmn_machine *m);
+/** dmn_own_mount() - device number of the file system that this machine's loop serves; 0: none. Its
+ * thread must not look into it. */
+dev_t *dmn_own_mount(struct dmn_machine *m);
 /** dmn_linux_names() - are nodes named as Linux names them? */
 bool dmn_linux_names(const struct dmn_machine *m);
 

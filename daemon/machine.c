@@ -158,6 +158,11 @@ struct dmn_loop *dmn_machine_loop(struct dmn_machine *m)
 	return m->loop;
 }
 
+dev_t *dmn_own_mount(struct dmn_machine *m)
+{
+	return &m->own_mount;
+}
+
 bool dmn_linux_names(const struct dmn_machine *m)
 {
 	return m->linux_names;

@@ -60,6 +60,7 @@ struct dmn_machine {
 	bool state_dir_new;
 
 	bool linux_names;
+	dev_t own_mount;
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;

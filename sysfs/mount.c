@@ -19,6 +19,7 @@
 #include <sys/epoll.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -233,6 +234,7 @@ struct sys_mount *sys_mount_new(struct dmn_machine *m, const char *dir, char *er
 	char *argv[] = {prog, opt, geteuid() ? mine : all, NULL};
 	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
 	struct sys_mount *mt = calloc(1, sizeof(*mt));
+	struct statx stx;
 	int ret;
 
 	clear_away(dir);
@@ -259,6 +261,9 @@ struct sys_mount *sys_mount_new(struct dmn_machine *m, const char *dir, char *er
 		return NULL;
 	}
 	mt->mounted = true;
+	/* asks nobody: there is nobody yet who could answer */
+	if (!statx(AT_FDCWD, mt->dir, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &stx))
+		*dmn_own_mount(m) = makedev(stx.stx_dev_major, stx.stx_dev_minor);
 	mt->fd.fd = fuse_session_fd(fuse_get_session(mt->fuse));
 	mt->fd.ready = mount_ready;
 	ret = dmn_loop_add(dmn_machine_loop(m), &mt->fd, EPOLLIN);
@@ -278,6 +283,7 @@ void sys_mount_free(struct sys_mount *mt)
 		if (mt->fd.ready)
 			dmn_loop_del(dmn_machine_loop(mt->s.m), &mt->fd);
 		fuse_unmount(mt->fuse);
+		*dmn_own_mount(mt->s.m) = 0;
 	}
 	if (mt->fuse)
 		fuse_destroy(mt->fuse);

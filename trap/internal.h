@@ -197,6 +197,14 @@ void trap_destroy(struct trap *t);
  */
 bool trap_path(struct trap_req *rq, struct trap_sys_path *sys);
 
+/**
+ * trap_enters_mount() - does @path pass through the file system of device number @mount?
+ * @root, @start: the caller's root, and where the path starts, below /proc
+ * That file system is not asked anything.
+ */
+bool trap_enters_mount(struct trap *t, const char *root, const char *start, const char *path,
+		       dev_t mount);
+
 /** trap_path_in_dev() - is @dir (absolute, @len bytes, ends in a slash) spelled like /dev? */
 bool trap_path_in_dev(const char *dir, size_t len);
 

@@ -114,17 +114,23 @@ static bool is_callers_dev(struct trap_req *rq, const char *path, size_t len)
 	struct trap *t = rq->t;
 	int dirfd = rq->row->dirfd >= 0 ? (int)rq->arg[rq->row->dirfd] : AT_FDCWD;
 	char dir[PATH_MAX + 64], dev[32];
+	dev_t mount = t->m ? *dmn_own_mount(t->m) : 0;
 	struct stat a, b;
 	int n;
 
 	if (len && path[0] == '/')
 		n = snprintf(dir, sizeof(dir), "%d/root", rq->tid);
 	else if (dirfd == AT_FDCWD)
-		n = snprintf(dir, sizeof(dir), "%d/cwd/", rq->tid);
+		n = snprintf(dir, sizeof(dir), "%d/cwd", rq->tid);
 	else
-		n = snprintf(dir, sizeof(dir), "%d/fd/%d/", rq->tid, dirfd);
-	memcpy(dir + n, path, len);
-	dir[n + len] = '\0';
+		n = snprintf(dir, sizeof(dir), "%d/fd/%d", rq->tid, dirfd);
+	memcpy(dir + n + 1, path, len);
+	dir[n + 1 + len] = '\0';
+	snprintf(dev, sizeof(dev), "%d/root", rq->tid);
+	dir[n] = '\0';
+	if (mount && trap_enters_mount(t, dev, dir, dir + n + 1, mount))
+		return false;
+	dir[n] = '/';
 
 	/* a slash at the end: what is no directory is an error */
 	snprintf(dev, sizeof(dev), "%d/root/dev/", rq->tid);

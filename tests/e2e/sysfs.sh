@@ -122,6 +122,24 @@ like "$(cat out)" "bind 0000:01:00.1: the controller does not respond: it may be
 like "$(cat out)" "there is no function or node 'nowhere'" "no such function"
 like "$(cat out)" "'dance' is no action" "no such action"
 
+# --- a daemon's mount and programs that attach to it: it must not wait for itself
+if [ "$(id -u)" = 0 ] && [ -w /dev/fuse ]; then
+	mkdir "$T/mnt"
+	ln -s "$T/mnt" "$T/link"
+	"$NVMESIM" --no-cuse --foreground --socket "$T/socket" --sysfs "$T/mnt" >daemon.out 2>&1 &
+	at_exit "kill $! 2>/dev/null; umount -l $T/mnt 2>/dev/null"
+	wait_for 10 test -e "$T/mnt/class/nvme/nvme0/state"
+	# shellcheck disable=SC2016 # for the inner shell
+	timeout 20 "$NVMESIM_RUN" --attach="$T/socket" -- sh -c '
+		for p in mnt link link/../mnt ./mnt/bus/..; do cat $p/class/nvme/nvme0/state; stat -c %F $p/class/nvme/nvme0; done
+		cd mnt/class/nvme && stat -c %F nvme0 ./nvme0 ../nvme/nvme0 && stat -c %F /dev/nvme0' >out 2>&1
+	is $? 0 "a program looks into the mount of the daemon that it is attached to" || diag <out
+	is "$(grep -c -x live out) $(grep -c -x 'symbolic link' out) $(tail -n 1 out)" \
+		"4 7 character special file" "and finds what is there, and the nodes"
+	"$NVMESIM_CTL" --socket "$T/socket" stop >out 2>&1
+	is "$(mountpoint -q "$T/mnt" || echo unmounted)" unmounted "it is unmounted at the end"
+fi
+
 # --- nothing is left behind
 is "$(ls -d "${TMPDIR:-/tmp}"/nvmesim-sys.* 2>/dev/null | wc -l)" 0 "no directory of ours is left"
 tap_done
