@@ -80,7 +80,7 @@ static const struct program {
 	const char *usage, *about, *examples, *codes;
 } programs[] = {
 	[NVMESIM] = {
-		"[-c FILE] [-drive WORDS]... [-device WORDS]... [--state DIR] [--socket PATH]\n"
+		"[-c FILE] [-drive WORDS]... [-device WORDS]... [-object WORDS]... [--state DIR] [--socket PATH]\n"
 		"       [--sysfs DIR] [--no-cuse] [--foreground]",
 		"Simulates NVMe drives as device nodes that every process can use. Without a\n"
 		"configuration there is one controller with one namespace of 1 GiB in memory.",
@@ -93,7 +93,7 @@ static const struct program {
 		"  2  a wrong option or configuration; nothing was made\n",
 	},
 	[RUN] = {
-		"[-c FILE] [-drive WORDS]... [-device WORDS]... [--state DIR] [--socket PATH]\n"
+		"[-c FILE] [-drive WORDS]... [-device WORDS]... [-object WORDS]... [--state DIR] [--socket PATH]\n"
 		"       [--attach[=SOCKET]] [--] PROGRAM [ARGUMENT]...",
 		"Runs PROGRAM so that it, and what it starts, sees simulated NVMe drives. Needs no\n"
 		"privilege. Without a configuration there is one controller with one namespace of\n"
