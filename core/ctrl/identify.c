@@ -54,6 +54,8 @@ static uint16_t id_ns_zns(struct sim_req *req, struct sim_ns *ns, uint8_t *page)
 		return sim_bad_field(req, SIM_PEL_CDW(11, 24));
 	if (ns)
 		sim_ns_fill_zns(ns, (struct nvme_zns_id_ns *)page);
+	else
+		sim_ns_fill_zns_common(req->ctrl->subsys, (struct nvme_zns_id_ns *)page);
 	return SIM_OK;
 }
 
@@ -148,6 +150,12 @@ static uint16_t id_format_nvm(struct sim_req *req, struct sim_ns *ns, uint8_t *p
 	return check_format_index(req);
 }
 
+static uint16_t id_format_zns(struct sim_req *req, struct sim_ns *ns, uint8_t *page)
+{
+	sim_ns_fill_zns_common(req->ctrl->subsys, (struct nvme_zns_id_ns *)page);
+	return check_format_index(req);
+}
+
 /*
  * Namespace Granularity List (NVM Command Set 1.1, section 4.1.5.8): one descriptor for all
  * formats, of the units NVMCAP is in. The number of descriptors is 0's based.
@@ -224,6 +232,9 @@ const struct sim_identify sim_identify_rows[] = {
 	{ 0x0a, CSI_NVM, SIM_CNS_UNUSED,
 	  "I/O Command Set specific Identify Namespace for a User Data Format index",
 	  id_format_nvm },
+	{ 0x0a, CSI_ZNS, SIM_CNS_UNUSED,
+	  "I/O Command Set specific Identify Namespace for a User Data Format index, Zoned Namespaces",
+	  id_format_zns },
 	{ 0x10, 0, SIM_CNS_START, "Allocated Namespace ID list", id_allocated_list },
 	{ 0x11, 0, SIM_CNS_ALLOCATED, "Identify Namespace for an allocated NSID", id_ns },
 	{ 0x12, 0, SIM_CNS_ALLOCATED_ONLY, "Namespace Attached Controller list", id_ctrl_list },

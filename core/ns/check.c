@@ -170,7 +170,8 @@ static bool check_zrwa(const struct sim_ns_params *p, struct sim_msg *msg)
 	return true;
 }
 
-static bool check_zoned(const struct sim_ns_params *p, struct sim_msg *msg)
+static bool check_zoned(const struct sim_subsys *s, const struct sim_ns_params *p,
+			struct sim_msg *msg)
 {
 	const struct sim_zoned_params *z = &p->zoned;
 	const uint32_t lbs = p->logical_block_size;
@@ -178,6 +179,8 @@ static bool check_zoned(const struct sim_ns_params *p, struct sim_msg *msg)
 	const uint64_t zsze = sim_zone_blocks(p, &f, false), zcap = sim_zone_blocks(p, &f, true);
 	const uint64_t blocks = sim_ns_blocks_in(&f, p->store->size);
 
+	if (s->fdp)
+		return no(msg, "zoned: a namespace of a subsystem with fdp cannot be a zoned one");
 	if (!zsze)
 		return no(msg, "zoned.zone_size %" PRIu64 " is too small: a zone has at least one "
 			       "block of %" PRIu32 " bytes",
@@ -227,5 +230,5 @@ bool sim_ns_params_check(const struct sim_subsys *s, struct sim_ns_params *p, st
 			  "namespace %" PRIu32 " needs at least one block of %" PRIu32
 			  " bytes, its store has %" PRIu64,
 			  p->nsid, p->logical_block_size + p->ms, p->store->size);
-	return (!p->zoned.on || check_zoned(p, msg)) && sim_fdp_ns_check(s, p, msg);
+	return (!p->zoned.on || check_zoned(s, p, msg)) && sim_fdp_ns_check(s, p, msg);
 }

@@ -170,6 +170,8 @@ void sim_ns_fill_independent(const struct sim_ns *ns,
 			     struct nvme_id_independent_id_ns *id); /* 08h */
 void sim_ns_fill_nvm(const struct sim_ns *ns, struct nvme_nvm_id_ns *id); /* 05h CSI 0 */
 void sim_ns_fill_zns(const struct sim_ns *ns, struct nvme_zns_id_ns *id); /* 05h CSI 2; zoned */
+/** sim_ns_fill_zns_common() - the same for NSID FFFFFFFFh: of a namespace that is still to be created */
+void sim_ns_fill_zns_common(const struct sim_subsys *s, struct nvme_zns_id_ns *id);
 /** sim_ns_fill_descs() - Namespace Identification Descriptors. Return: bytes used */
 size_t sim_ns_fill_descs(const struct sim_ns *ns, uint8_t buf[4096]); /* 03h */
 /** sim_ns_fill_common() - CNS 00h for NSID FFFFFFFFh (@id), CNS 05h likewise (@nvm): what all
@@ -248,6 +250,15 @@ uint16_t sim_zone_log(struct sim_req *req, uint8_t *page); /* log page BFh */
 void sim_zone_log_read(struct sim_req *req);
 /** sim_zones_reset_log() - an NVM Subsystem Reset: nothing has changed yet */
 void sim_zones_reset_log(struct sim_ns *ns);
+/** sim_zones_common() - the zones of namespaces that hosts create: as those of the first configured
+ * zoned namespace, or else QEMU's defaults */
+void sim_zones_common(const struct sim_subsys *s, struct sim_ns_params *p);
+/** sim_zones_rec_params() - what the zones of @nsid were made with in an earlier life */
+void sim_zones_rec_params(const struct sim_subsys *s, uint32_t nsid, struct sim_zoned_params *p);
+/** sim_zones_fill() - @nsze blocks of format @f in whole zones. Return: as many, 0: not one zone */
+uint64_t sim_zones_fill(const struct sim_ns_params *p, const struct sim_lbaf *f, uint64_t nsze);
+/** sim_zones_capacity() - blocks that can be written of @nsze, which are whole zones */
+uint64_t sim_zones_capacity(const struct sim_ns_params *p, const struct sim_lbaf *f, uint64_t nsze);
 /** sim_zones_power() - zones get their initial state; writer side held */
 void sim_zones_power(struct sim_ns *ns);
 /** sim_zones_protect() - the namespace becomes write protected: active zones are Full; writer side

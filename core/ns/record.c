@@ -120,7 +120,7 @@ void sim_ns_params_created(struct sim_ns_params *p)
 }
 
 /* the rest of the format comes from the record itself, sim_ns_rec_apply() */
-void sim_ns_rec_params(const struct sim_ns_rec *rec, uint32_t nsid, struct sim_ns_params *p)
+void sim_ns_rec_params(const struct sim_subsys *s, const struct sim_ns_rec *rec, uint32_t nsid, struct sim_ns_params *p)
 {
 	sim_ns_params_created(p);
 	p->nsid = nsid;
@@ -128,6 +128,8 @@ void sim_ns_rec_params(const struct sim_ns_rec *rec, uint32_t nsid, struct sim_n
 	p->logical_block_size = p->physical_block_size = 1u << rec->lbads;
 	p->ms = rec->ms;
 	p->shared = rec->shared;
+	if (rec->csi == NVME_CSI_ZNS)
+		sim_zones_rec_params(s, nsid, &p->zoned);
 	memcpy(p->uuid, rec->uuid, sizeof(p->uuid));
 	memcpy(p->nguid, rec->nguid, sizeof(p->nguid));
 }

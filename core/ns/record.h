@@ -60,6 +60,6 @@ void sim_ns_rec_apply(struct sim_ns *ns, const struct sim_ns_rec *rec);
 /** sim_ns_params_created() - what all namespaces have in common that hosts create */
 void sim_ns_params_created(struct sim_ns_params *p);
 /** sim_ns_rec_params() - the parameters to make a created namespace again with; no store yet */
-void sim_ns_rec_params(const struct sim_ns_rec *rec, uint32_t nsid, struct sim_ns_params *p);
+void sim_ns_rec_params(const struct sim_subsys *s, const struct sim_ns_rec *rec, uint32_t nsid, struct sim_ns_params *p);
 
 #endif /* NVMESIM_NS_RECORD_H */

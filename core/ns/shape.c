@@ -111,8 +111,7 @@ void sim_ns_set_shape(struct sim_ns *ns, const struct sim_ns_shape *shape, uint6
 	ns->ncap = ns->nsze;
 	if (ns->p.zoned.on) {
 		ns->nsze = sim_zones_fill(&ns->p, f, ns->nsze);
-		ns->ncap = ns->nsze / sim_zone_blocks(&ns->p, f, false) *
-			   sim_zone_blocks(&ns->p, f, true);
+		ns->ncap = sim_zones_capacity(&ns->p, f, ns->nsze);
 	}
 }
 

@@ -20,13 +20,15 @@
 
 /**
  * struct zones_rec - SIM_REC_ZONES; of no bytes: the namespace is not, or no longer, a zoned one
- * @zone_size, @zone_capacity, @zrwas: bytes; @room: zones the area has words for
+ * @zone_size, @zone_capacity, @descr_ext_size, @room (zones the area has words for): for ever
+ * @zrwas: what a write could have been in when the process died; it and the others are what a
+ *         namespace that a host created is made again with
  */
 struct zones_rec {
-	uint64_t zone_size, zone_capacity, room, zrwas;
-	uint32_t descr_ext_size, rsvd;
+	uint64_t zone_size, zone_capacity, room, zrwas, zrwafg;
+	uint32_t descr_ext_size, max_active, max_open, numzrwa, cross_read, rsvd;
 };
-_Static_assert(sizeof(struct zones_rec) == 40, "no padding in the record");
+_Static_assert(sizeof(struct zones_rec) == 64, "no padding in the record");
 
 /* ---- geometry --------------------------------------------------------------------------------- */
 
@@ -47,6 +49,22 @@ uint64_t sim_zones_fill(const struct sim_ns_params *p, const struct sim_lbaf *f,
 	const uint64_t zsze = sim_zone_blocks(p, f, false);
 
 	return zsze && sim_zone_blocks(p, f, true) ? nsze - nsze % zsze : 0;
+}
+
+uint64_t sim_zones_capacity(const struct sim_ns_params *p, const struct sim_lbaf *f, uint64_t nsze)
+{
+	return nsze / sim_zone_blocks(p, f, false) * sim_zone_blocks(p, f, true);
+}
+
+void sim_zones_common(const struct sim_subsys *s, struct sim_ns_params *p)
+{
+	p->zoned = (struct sim_zoned_params){ .on = true, .zrwafg = UINT64_MAX };
+	for (uint32_t nsid = 1; nsid <= SIM_NN; nsid++) {
+		if (!s->ns[nsid] || !s->ns[nsid]->zones || s->ns[nsid]->created)
+			continue;
+		p->zoned = s->ns[nsid]->p.zoned;
+		return;
+	}
 }
 
 /* the most zones that the namespace has in any of its formats: it depends on what is configured */
@@ -102,12 +120,18 @@ static bool rec_get(const struct sim_subsys *s, uint32_t nsid, struct zones_rec 
 static int rec_put(const struct sim_zones *zs)
 {
 	const struct sim_journal_port *j = &zs->ns->subsys->journal;
+	const struct sim_zoned_params *p = &zs->ns->p.zoned;
 	const struct zones_rec rec = {
 		.zone_size = sim_zone_bytes(&zs->ns->p, false),
 		.zone_capacity = sim_zone_bytes(&zs->ns->p, true),
 		.room = zs->room,
-		.zrwas = zs->ns->p.zoned.zrwas,
+		.zrwas = p->zrwas,
+		.zrwafg = p->zrwafg,
 		.descr_ext_size = zs->zdes,
+		.max_active = p->max_active,
+		.max_open = p->max_open,
+		.numzrwa = p->numzrwa,
+		.cross_read = p->cross_read,
 	};
 
 	return j->put ? j->put(j->opaque, SIM_REC_ZONES, zs->ns->nsid, REC_VERSION, &rec,
@@ -120,6 +144,24 @@ bool sim_zones_was(const struct sim_subsys *s, uint32_t nsid)
 	struct zones_rec rec;
 
 	return rec_get(s, nsid, &rec);
+}
+
+void sim_zones_rec_params(const struct sim_subsys *s, uint32_t nsid, struct sim_zoned_params *p)
+{
+	struct zones_rec rec;
+
+	*p = (struct sim_zoned_params){ .on = true, .zrwafg = UINT64_MAX };
+	if (!rec_get(s, nsid, &rec))
+		return;
+	p->zone_size = rec.zone_size;
+	p->zone_capacity = rec.zone_capacity;
+	p->descr_ext_size = rec.descr_ext_size;
+	p->cross_read = rec.cross_read;
+	p->max_active = rec.max_active;
+	p->max_open = rec.max_open;
+	p->numzrwa = rec.numzrwa;
+	p->zrwas = rec.zrwas;
+	p->zrwafg = rec.zrwafg;
 }
 
 int sim_zones_drop(const struct sim_subsys *s, uint32_t nsid)
@@ -333,7 +375,10 @@ static uint16_t recover_one(struct sim_zones *zs, uint64_t z, uint64_t word, uin
 		return status;
 	sim_zone_set(zs, z, word);
 	sim_zone_count(zs, z, word);
-	status = sim_zone_step(zs, z, &word, ZEV_POWER, (struct sim_zone_want){ 0 });
+	/* it may have died between the record of write protection and what that makes of zones */
+	status = sim_zone_step(zs, z, &word,
+			       atomic_load(&zs->ns->wp) == SIM_WP_NONE ? ZEV_POWER : ZEV_PROTECT,
+			       (struct sim_zone_want){ 0 });
 	sim_zone_unlock(zs, z, word);
 	return status;
 }

@@ -212,8 +212,6 @@ void sim_zone_count(struct sim_zones *zs, uint64_t z, uint64_t word);
 uint64_t sim_zone_bytes(const struct sim_ns_params *p, bool capacity);
 /** sim_zone_blocks() - blocks of a zone in format @f; @capacity: those that can be written */
 uint64_t sim_zone_blocks(const struct sim_ns_params *p, const struct sim_lbaf *f, bool capacity);
-/** sim_zones_fill() - @nsze blocks of format @f in whole zones. Return: as many, 0: not one zone */
-uint64_t sim_zones_fill(const struct sim_ns_params *p, const struct sim_lbaf *f, uint64_t nsze);
 
 /** sim_zones_was() - whether namespace @nsid was a zoned one in an earlier life */
 bool sim_zones_was(const struct sim_subsys *s, uint32_t nsid);

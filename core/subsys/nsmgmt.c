@@ -134,11 +134,30 @@ static uint16_t parse_placement(const struct sim_subsys *s, const struct sim_ns_
 }
 
 /*
+ * A zoned namespace has whole zones; NCAP is what can be written, or (for hosts that do not look at
+ * zone capacities) all there is. The host's wishes for active and open resources and Zone Random Write
+ * Areas are not looked at: these are as sim_zones_common() has them.
+ */
+static uint16_t parse_zoned(const struct sim_ns_params *p, const struct wish *w, uint64_t ncap)
+{
+	const uint64_t whole = sim_zones_fill(p, &w->format, w->nsze);
+
+	if (!sim_zones_fill(p, &w->format, UINT64_MAX))
+		return SIM_INVALID_FORMAT;
+	if (whole != w->nsze)
+		return SIM_INVALID_FIELD;
+	return ncap == w->nsze || ncap == sim_zones_capacity(p, &w->format, whole) ?
+		       SIM_OK :
+		       SIM_THIN_NOT_SUPPORTED;
+}
+
+/*
  * The host's fields (NVM Command Set 1.1, section 4.1.6). There are no NVM Sets to name, and the ANA
  * group is not the host's to choose (ANACAP's ANAGIDS is 0). The extended protection information
  * formats are for hosts that know them (LBAFEE).
  */
-static uint16_t parse(struct sim_req *req, const struct sim_ns_create *data, struct wish *w)
+static uint16_t parse(struct sim_req *req, const struct sim_ns_create *data,
+		      const struct sim_ns_params *p, struct wish *w)
 {
 	struct sim_lbaf formats[SIM_LBAF_MAX];
 	const uint8_t nr = sim_ns_formats(formats, NULL);
@@ -168,8 +187,12 @@ static uint16_t parse(struct sim_req *req, const struct sim_ns_create *data, str
 	w->format = formats[w->shape.lbaf];
 	if (sim_ns_shape_extended(&w->format) && !lbafee)
 		return SIM_INVALID_NS;
-	if (ncap < w->nsze)
-		return SIM_THIN_NOT_SUPPORTED;
+	if (p->zoned.on)
+		status = parse_zoned(p, w, ncap);
+	else if (ncap < w->nsze)
+		status = SIM_THIN_NOT_SUPPORTED;
+	if (status)
+		return status;
 	return parse_placement(req->ctrl->subsys, data, w);
 }
 
@@ -197,21 +220,24 @@ static uint16_t create(struct sim_req *req)
 	struct sim_ns_create data;
 	struct sim_store *st;
 	struct sim_ns *ns;
+	const uint8_t csi = (uint8_t)(req->sqe.cdw11 >> 24);
 	struct wish w;
 	uint16_t status;
 	int err;
 
-	if (req->sqe.cdw11 >> 24 != NVME_CSI_NVM) {
+	if (csi != NVME_CSI_NVM && (csi != NVME_CSI_ZNS || s->fdp)) {
 		req->err_loc = SIM_PEL_CDW(11, 24);
 		return SIM_IOCS_NOT_SUPPORTED;
 	}
+	sim_ns_params_created(&p);
+	if (csi == NVME_CSI_ZNS)
+		sim_zones_common(s, &p);
 	status = sim_xfer(req, SIM_DMA_READ, &data, sizeof(data));
 	if (!status)
-		status = parse(req, &data, &w);
+		status = parse(req, &data, &p, &w);
 	if (status)
 		return status;
 
-	sim_ns_params_created(&p);
 	for (p.nsid = 1; p.nsid <= SIM_NN && s->ns[p.nsid]; p.nsid++)
 		;
 	if (p.nsid > SIM_NN)
@@ -346,7 +372,7 @@ static int restore_one(struct sim_subsys *s, uint32_t nsid, const struct sim_ns_
 	struct sim_ns *ns;
 	int err = SIM_ENOENT;
 
-	sim_ns_rec_params(rec, nsid, &p);
+	sim_ns_rec_params(s, rec, nsid, &p);
 	if (s->backing.open)
 		err = s->backing.open(s->backing.opaque, nsid, &p.store);
 	if (err) {

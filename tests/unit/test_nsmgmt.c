@@ -171,7 +171,7 @@ static void test_errors(void **state)
 		{ { .nsze = 8, .ncap = 8, .endgid = 1 }, ST_INVALID_FIELD },
 		{ { .nsze = 8, .ncap = 8, .nphndls = 1 }, ST_INVALID_FIELD },
 		{ { .nsze = 8, .ncap = 8, .csi = 1 }, ST_IOCS_NOT_SUPPORTED },
-		{ { .nsze = 8, .ncap = 8, .csi = 2 }, ST_IOCS_NOT_SUPPORTED },
+		{ { .nsze = 8, .ncap = 8, .csi = 2 }, ST_INVALID_FIELD }, /* not a whole zone */
 		{ { .nsze = 8, .ncap = 8, .csi = 0x30 }, ST_IOCS_NOT_SUPPORTED },
 	};
 	struct nfx *f = nfx_new(128 * MIB, true);

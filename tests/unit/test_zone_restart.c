@@ -276,6 +276,26 @@ static void formatted(void **state)
 	end(&l);
 }
 
+/* killed between the record of write protection and its making active zones Full */
+static void in_a_protection(void **state)
+{
+	struct drv_cmd cmd = { { 0x09, 1 } };
+	struct life l;
+	uint64_t before;
+
+	begin(&l);
+	assert_int_equal(zone_write(l.d, 0, 8, 1), 0);
+	before = *word(&l, 0);
+	cmd.dw[10] = 0x84;
+	cmd.dw[11] = 1;
+	assert_int_equal(drv_admin(l.d, &cmd, 0, 0, NULL), 0);
+	*word(&l, 0) = before;
+	restart(&l);
+	assert_int_equal(zone_state(l.d, 0), ZS_FULL);
+	assert_true(zone_holds(l.d, 0, 8, 1));
+	end(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +303,7 @@ int main(void)
 		cmocka_unit_test(in_a_reset),	cmocka_unit_test(geometry),
 		cmocka_unit_test(fresh_medium), cmocka_unit_test(found_data),
 		cmocka_unit_test(durable),	cmocka_unit_test(formatted),
+		cmocka_unit_test(in_a_protection),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
