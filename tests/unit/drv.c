@@ -430,7 +430,7 @@ static void doorbell(struct drv *d, const struct drv_queue *q, bool cq, uint16_t
 		if ((ei + size - old) % size >= (val + size - old) % size)
 			return;
 	}
-	d->rings++;
+	__atomic_fetch_add(&d->rings, 1, __ATOMIC_RELAXED);
 	drv_w32(d, BAR0_DOORBELLS + entry * 4, val);
 }
 

@@ -4,6 +4,10 @@
  *
  * The DMA port knows nothing of the buffer's addresses: what works there never went through it.
  */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../../store/store.h"
 #include "nvmcmd.h"
 
 #define CBA	       0x4000000000ull /* nobody's, for the DMA port */
@@ -154,7 +158,7 @@ static void test_data(void **state)
 	assert_memory_equal(drv_ptr(d, dst), drv_ptr(d, src), n * 512);
 	assert_int_equal(rw(d, OP_COMPARE, 0, n, 0, dst, 512), 0);
 	/* an admin command's data, too */
-	struct drv_cmd id = {{0x06, [10] = 1}};
+	struct drv_cmd id = { { 0x06, [10] = 1 } };
 
 	assert_int_equal(drv_admin(d, &id, dst, 4096, NULL), 0);
 	assert_memory_equal((char *)drv_ptr(d, dst) + 4, "deadbeef", 8);
@@ -209,7 +213,7 @@ static void test_queues(void **state)
 	assert_int_equal(drv_queue_at(d, &q, 3, 128, end - 4096, drv_alloc(d, 4096)),
 			 ST_INVALID_CMB);
 	/* its last page is */
-	cmd = (struct drv_cmd){{0x04, [10] = 3}}; /* the Completion Queue made above */
+	cmd = (struct drv_cmd){ { 0x04, [10] = 3 } }; /* the Completion Queue made above */
 	assert_int_equal(drv_admin(d, &cmd, 0, 0, NULL), 0);
 	assert_int_equal(drv_queue_at(d, &q, 3, 64, end - 4096, drv_alloc(d, 4096)), 0);
 	drv_free(d);
@@ -218,7 +222,7 @@ static void test_queues(void **state)
 static void test_admin_queue(void **state)
 {
 	struct drv *d = with_cmb(1, false);
-	struct drv_cmd id = {{0x06, [10] = 1}};
+	struct drv_cmd id = { { 0x06, [10] = 1 } };
 	uint64_t asq;
 
 	place(d, 1);
@@ -236,7 +240,8 @@ static void test_admin_queue(void **state)
 	drv_w64(d, 0x28, asq);
 	memset(drv_ptr(d, d->admin.cq_iova), 0, 4096);
 	d->admin = (struct drv_queue){
-		.size = 32, .phase = 1, .sq_iova = asq, .cq_iova = d->admin.cq_iova};
+		.size = 32, .phase = 1, .sq_iova = asq, .cq_iova = d->admin.cq_iova
+	};
 	drv_w32(d, CC, 1u | 6u << 16 | 4u << 20);
 	assert_int_equal(drv_r32(d, CSTS) & 3, 1);
 	for (unsigned int i = 0; i < 100; i++)
@@ -406,14 +411,57 @@ static void test_legacy(void **state)
 	drv_free(d);
 }
 
+/*
+ * A medium that is a file: its mapping may not be touched, only handed to the copy port. Cut short,
+ * it is a media error and no signal.
+ */
+static void test_file_medium(void **state)
+{
+	char path[] = "/tmp/nvmesim-cmb-XXXXXX";
+	struct sim_msg msg = { "" };
+	struct drv_params p;
+	struct drv *d;
+	uint64_t a, b;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 8 * MIB), 0);
+	drv_params(&p);
+	p.ctrl.cmb_size_mb = 1;
+	p.ctrl.copy = store_copy;
+	p.ns_bytes = 8 * MIB;
+	p.ns.store = store_file_new(&(struct store_file_params){ .path = path }, &msg);
+	if (!p.ns.store)
+		fail_msg("%s", msg.text);
+	d = drv_new(&p);
+	place(d, 1);
+	drv_start(d);
+	a = drv_bar_alloc(d, 2, 64 * 512);
+	b = drv_bar_alloc(d, 2, 64 * 512);
+	fill(drv_ptr(d, a), 64 * 512, 5);
+	assert_int_equal(rw(d, OP_WRITE, 100, 64, 0, a, 512), 0);
+	assert_int_equal(rw(d, OP_READ, 100, 64, 0, b, 512), 0);
+	assert_memory_equal(drv_ptr(d, a), drv_ptr(d, b), 64 * 512);
+	assert_int_equal(rw(d, OP_COMPARE, 100, 64, 0, a, 512), 0);
+
+	assert_int_equal(ftruncate(fd, MIB), 0);
+	assert_int_equal(rw(d, OP_READ, 6 * MIB / 512, 64, 0, b, 512), 0x281);	/* read error */
+	assert_int_equal(rw(d, OP_WRITE, 6 * MIB / 512, 64, 0, b, 512), 0x280); /* write fault */
+	assert_int_equal(rw(d, OP_READ, 100, 64, 0, b, 512), 0);
+	drv_free(d);
+	store_free(p.ns.store);
+	close(fd);
+	unlink(path);
+}
+
 static void test_params(void **state)
 {
 	struct drv *d = drv_new(NULL);
-	struct sim_msg msg = {""};
+	struct sim_msg msg = { "" };
 	struct drv_params p;
 
 	drv_params(&p);
-	p.ctrl.dma = (struct sim_dma_port){(void *)(uintptr_t)1, NULL, NULL};
+	p.ctrl.dma = (struct sim_dma_port){ (void *)(uintptr_t)1, NULL, NULL };
 	p.ctrl.cmb_size_mb = 1u << 20;
 	assert_null(sim_fn_add(d->subsys, &p.ctrl, &msg));
 	assert_non_null(strstr(msg.text, "cmb_size_mb"));
@@ -434,6 +482,7 @@ int main(void)
 		cmocka_unit_test(test_metadata),    cmocka_unit_test(test_space_control),
 		cmocka_unit_test(test_resets),	    cmocka_unit_test(test_bus_master_off),
 		cmocka_unit_test(test_legacy),	    cmocka_unit_test(test_params),
+		cmocka_unit_test(test_file_medium),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,10 +4,26 @@
  *
  * The test's driver rings a register only when EventIdx says so, as the specification has it.
  */
-#include "nvmcmd.h"
+#include <pthread.h>
+
+#include "admin.h"
+
+enum { OP_FLUSH = 0x00, OP_READ = 0x02 };
 
 #define ST_INVALID_OPCODE 0x001
 #define ST_INVALID_FIELD  0x002
+
+static struct drv_cmd rw_cmd(uint8_t opcode)
+{
+	return (struct drv_cmd){ { opcode, 1 } };
+}
+
+static uint16_t read_block(struct drv *d, uint64_t iova)
+{
+	struct drv_cmd cmd = rw_cmd(OP_READ);
+
+	return drv_io(d, &cmd, iova, 512, NULL);
+}
 
 static uint32_t entry(struct drv *d, uint64_t buffer, uint16_t qid, bool cq)
 {
@@ -16,7 +32,7 @@ static uint32_t entry(struct drv *d, uint64_t buffer, uint16_t qid, bool cq)
 
 static uint16_t config(struct drv *d, uint64_t shadow, uint64_t eventidx)
 {
-	struct drv_cmd cmd = {{0x7c}};
+	struct drv_cmd cmd = { { 0x7c } };
 
 	cmd.dw[6] = (uint32_t)shadow;
 	cmd.dw[7] = (uint32_t)(shadow >> 32);
@@ -66,7 +82,7 @@ static void test_not_there(void **state)
 {
 	struct drv_params p;
 	struct drv *d;
-	struct drv_cmd id = {{0x06, [10] = 1}};
+	struct drv_cmd id = { { 0x06, [10] = 1 } };
 	uint64_t page;
 
 	drv_params(&p);
@@ -88,7 +104,7 @@ static void test_running_queues(void **state)
 		uint64_t buf = drv_alloc(d, 4096);
 
 		for (unsigned int i = 0; i < 10; i++)
-			assert_int_equal(rw(d, OP_READ, 0, 1, 0, buf, 512), 0);
+			assert_int_equal(read_block(d, buf), 0);
 		use(d);
 		assert_int_equal(entry(d, d->shadow, 1, false), 10);
 		assert_int_equal(entry(d, d->eventidx, 1, false), 10);
@@ -97,13 +113,13 @@ static void test_running_queues(void **state)
 		assert_int_equal(entry(d, d->shadow, 0, false), d->admin.sq_tail);
 		assert_int_equal(entry(d, d->shadow, 2, false), 0xa5a5a5a5); /* no such queue */
 		for (unsigned int i = 0; i < 200; i++)
-			assert_int_equal(rw(d, OP_READ, 0, 1, 0, buf, 512), 0);
+			assert_int_equal(read_block(d, buf), 0);
 		/* a new queue: what an older one left there does not count */
 		drv_create_queue(d, &d->io, 2, 16);
 		assert_int_equal(entry(d, d->shadow, 2, false), 0);
 		assert_int_equal(entry(d, d->eventidx, 2, true), 0);
 		for (unsigned int i = 0; i < 200; i++)
-			assert_int_equal(rw(d, OP_READ, 0, 1, 0, buf, 512), 0);
+			assert_int_equal(read_block(d, buf), 0);
 		drv_free(d);
 	}
 }
@@ -113,7 +129,7 @@ static void test_running_queues(void **state)
 static void test_admin(void **state)
 {
 	struct drv *d = start(false);
-	struct drv_cmd id = {{0x06, [10] = 1}};
+	struct drv_cmd id = { { 0x06, [10] = 1 } };
 	uint64_t page = drv_alloc(d, 4096);
 
 	use(d);
@@ -135,7 +151,7 @@ static uint16_t more;
 /* while the controller is at a command, the host submits another */
 static void submit_more(struct drv *d)
 {
-	struct drv_cmd cmd = {{OP_FLUSH, 1}};
+	struct drv_cmd cmd = { { OP_FLUSH, 1 } };
 	unsigned int rings = d->rings;
 
 	if (!more)
@@ -150,7 +166,7 @@ static void test_no_ring_needed(void **state)
 {
 	struct drv *d = start(false);
 	uint64_t buf = drv_alloc(d, 4096);
-	struct drv_cmd cmd = rw_cmd(OP_READ, 0, 1, 0);
+	struct drv_cmd cmd = rw_cmd(OP_READ);
 	struct drv_cqe cqe;
 	unsigned int rings;
 
@@ -181,8 +197,8 @@ static void test_no_ring_needed(void **state)
 static void test_full_completion_queue(void **state)
 {
 	struct drv *d = start(false);
-	struct drv_queue q = {.qid = 2, .size = 64, .cq_size = 4, .phase = 1};
-	struct drv_cmd cmd = {{0x05, [10] = 3 << 16 | 2, [11] = 2 << 16 | 3}};
+	struct drv_queue q = { .qid = 2, .size = 64, .cq_size = 4, .phase = 1 };
+	struct drv_cmd cmd = { { 0x05, [10] = 3 << 16 | 2, [11] = 2 << 16 | 3 } };
 	struct drv_cqe cqe;
 	unsigned int rings;
 
@@ -190,12 +206,12 @@ static void test_full_completion_queue(void **state)
 	q.cq_iova = drv_alloc(d, 4096);
 	q.sq_iova = drv_alloc(d, 4096);
 	assert_int_equal(drv_admin(d, &cmd, q.cq_iova, 4096, NULL), 0);
-	cmd = (struct drv_cmd){{0x01, [10] = 63 << 16 | 2, [11] = 2 << 16 | 1}};
+	cmd = (struct drv_cmd){ { 0x01, [10] = 63 << 16 | 2, [11] = 2 << 16 | 1 } };
 	assert_int_equal(drv_admin(d, &cmd, q.sq_iova, 4096, NULL), 0);
 
 	for (unsigned int turn = 0; turn < 20; turn++) {
 		for (unsigned int i = 0; i < 10; i++) {
-			cmd = (struct drv_cmd){{OP_FLUSH, 1}};
+			cmd = (struct drv_cmd){ { OP_FLUSH, 1 } };
 			drv_submit(d, &q, &cmd);
 		}
 		for (unsigned int i = 0; i < 10; i++)
@@ -205,7 +221,7 @@ static void test_full_completion_queue(void **state)
 	/* one at a time there is room, and nobody rings for it every time */
 	rings = d->rings;
 	for (unsigned int i = 0; i < 90; i++) {
-		cmd = (struct drv_cmd){{OP_FLUSH, 1}};
+		cmd = (struct drv_cmd){ { OP_FLUSH, 1 } };
 		assert_int_equal(drv_exec(d, &q, &cmd, NULL), 0);
 	}
 	assert_true(d->rings - rings < 90 * 2);
@@ -215,7 +231,7 @@ static void test_full_completion_queue(void **state)
 static void test_pin(void **state)
 {
 	struct drv *d = start(false);
-	struct drv_cmd cmd = {{OP_FLUSH, 1}};
+	struct drv_cmd cmd = { { OP_FLUSH, 1 } };
 	struct drv_cqe cqe;
 
 	use(d);
@@ -235,9 +251,9 @@ static void test_pin(void **state)
 /* values no queue can have: nothing moves, the error is reported, and the queue goes on */
 static void test_bad_values(void **state)
 {
-	static const uint32_t bad[] = {64, 0xffff, 0x10000, UINT32_MAX};
+	static const uint32_t bad[] = { 64, 0xffff, 0x10000, UINT32_MAX };
 	struct drv *d = start(false);
-	struct drv_cmd aer = {{0x0c}}, cmd = {{OP_FLUSH, 1}};
+	struct drv_cmd aer = { { 0x0c } }, cmd = { { OP_FLUSH, 1 } };
 	struct drv_cqe cqe;
 
 	use(d);
@@ -253,7 +269,7 @@ static void test_bad_values(void **state)
 		shadow[0] = was;
 		assert_int_equal(drv_exec(d, &d->io, &cmd, NULL), 0);
 		/* the log page is read: the next one is reported, too */
-		struct drv_cmd log = {{0x02, [10] = 15 << 16 | 1}};
+		struct drv_cmd log = { { 0x02, [10] = 15 << 16 | 1 } };
 
 		assert_int_equal(drv_admin(d, &log, drv_alloc(d, 4096), 64, NULL), 0);
 
@@ -273,7 +289,7 @@ static void test_bad_values(void **state)
 static void test_reset(void **state)
 {
 	struct drv *d = start(false);
-	struct drv_cmd cmd = {{OP_FLUSH, 1}};
+	struct drv_cmd cmd = { { OP_FLUSH, 1 } };
 	uint64_t shadow;
 
 	use(d);
@@ -292,7 +308,7 @@ static void test_reset(void **state)
 static void test_buffers_gone(void **state)
 {
 	struct drv *d = start(true);
-	struct drv_cmd cmd = {{OP_FLUSH, 1}};
+	struct drv_cmd cmd = { { OP_FLUSH, 1 } };
 
 	use(d);
 	assert_int_equal(drv_exec(d, &d->io, &cmd, NULL), 0);
@@ -300,6 +316,76 @@ static void test_buffers_gone(void **state)
 	drv_w32(d, 0x1008, d->io.sq_tail);
 	sim_cfg_write(d->fn, 0x04, 2, 0x0006);
 	assert_int_equal(drv_exec(d, &d->io, &cmd, NULL), 0);
+	drv_free(d);
+}
+
+#define THREADS	 4
+#define COMMANDS 4000
+
+struct worker {
+	struct drv *d;
+	struct drv_queue q;
+	pthread_t thread;
+};
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	unsigned int put = 0, got = 0;
+	struct drv_cqe cqe;
+
+	while (got < COMMANDS) {
+		struct drv_cmd cmd = { { OP_FLUSH, 1 } };
+
+		if (put < COMMANDS && put - got < 10) {
+			drv_submit(w->d, &w->q, &cmd);
+			put++;
+		}
+		while (drv_poll(w->d, &w->q, &cqe)) {
+			if (cqe.status)
+				return NULL;
+			got++;
+		}
+	}
+	return w;
+}
+
+/* several queues at once, of completion queues that fill up, with coalesced interrupts and timers
+ */
+static void test_threads(void **state)
+{
+	static struct worker w[THREADS];
+	struct drv *d = start(false);
+	struct drv_cmd cmd;
+	void *ret;
+
+	use(d);
+	assert_int_equal(set_feature(d, 0x08, 0, 1 << 8 | 3, NULL), ST_OK);
+	for (unsigned int i = 0; i < THREADS; i++) {
+		const uint16_t qid = (uint16_t)(i + 2);
+
+		w[i] = (struct worker){ .d = d,
+					.q = { .qid = qid, .size = 16, .cq_size = 4, .phase = 1 } };
+		w[i].q.cq_iova = drv_alloc(d, 4096);
+		w[i].q.sq_iova = drv_alloc(d, 4096);
+		cmd = (struct drv_cmd){
+			{ 0x05, [10] = 3 << 16 | qid, [11] = (uint32_t)qid << 16 | 3 }
+		};
+		assert_int_equal(drv_admin(d, &cmd, w[i].q.cq_iova, 4096, NULL), 0);
+		cmd = (struct drv_cmd){
+			{ 0x01, [10] = 15 << 16 | qid, [11] = (uint32_t)qid << 16 | 1 }
+		};
+		assert_int_equal(drv_admin(d, &cmd, w[i].q.sq_iova, 4096, NULL), 0);
+	}
+	for (unsigned int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&w[i].thread, NULL, work, &w[i]), 0);
+	for (unsigned int i = 0; i < 200; i++) /* what the workers wait for never depends on it */
+		sim_run_timers(d->subsys);
+	for (unsigned int i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_join(w[i].thread, &ret), 0);
+		assert_ptr_equal(ret, &w[i]);
+		assert_true(d->irqs[i + 2] > 0);
+	}
 	drv_free(d);
 }
 
@@ -316,6 +402,7 @@ int main(void)
 		cmocka_unit_test(test_bad_values),
 		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_buffers_gone),
+		cmocka_unit_test(test_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
