@@ -73,6 +73,54 @@ ends "too many arguments: exit status 2" 2 "$NVMESIM_CTL" --socket "$two" ana nv
 ends "a controller with a subsystem to itself reports none: exit status 1" 1 ctl ana nvmesim0 inaccessible
 like "$(cat out)" 'does not report' "and says so"
 
+# --- zones: lines in a pipe, a map on a terminal, JSON that does not grow with the zones
+zns=$T/zns
+zctl() { "$NVMESIM_CTL" --socket "$zns" "$@"; }
+# on_terminal COMMAND...: of 80 columns and 24 rows; colours are left out
+on_terminal() { script -qec "$*" /dev/null </dev/null | tr -d '\r' | sed 's/\x1b\[[0-9;]*[A-Za-z]//g'; }
+runs "a daemon with zoned namespaces of 6 and of a million zones" "$NVMESIM" --no-cuse --socket "$zns" \
+	-device nvme,serial=Z -drive if=none,id=d,size=6M -drive if=none,id=e,size=4000000k -drive if=none,id=f,size=1M \
+	-device nvme-ns,drive=d,zoned=on,zoned.zone_size=1M,zoned.zone_capacity=768k,zoned.max_open=3 \
+	-device nvme-ns,drive=e,zoned=on,zoned.zone_size=4k -device nvme-ns,drive=f
+at_exit '"$NVMESIM_CTL" --socket "$zns" stop >/dev/null 2>&1'
+head -c 393216 /dev/zero >384k
+runs "zones are used" "$NVMESIM_RUN" --attach="$zns" -- sh -c '
+	nvme write /dev/nvmesim0n1 --start-block=0 --block-count=767 --data-size=393216 --data=384k &&
+	nvme zns finish-zone /dev/nvmesim0n1 --start-lba=0x800 &&
+	nvme zns open-zone /dev/nvmesim0n1 --start-lba=0x1000'
+zctl zone offline nvmesim0n1 0x2000 >out
+is "$(cat out)" '0x2000	offline	-	0x600	-' "zone shows what has become of it"
+zctl zone recommend-reset nvmesim0n1 0x800 >out
+zctl zones /dev/nvmesim0n1 >out
+printf '0x%x\t%s\t%s\t0x600\t%s\n' 0 implicitly-open 0x300 - 0x800 full - reset-recommended \
+	0x1000 explicitly-open 0x1000 - 0x1800 empty 0x1800 - 0x2000 offline - - 0x2800 empty 0x2800 - >want
+same want out "zones, in a pipe: a line each"
+zctl list >out
+like "$(cat out)" '	512\+0 zoned	' "list says which namespaces are zoned"
+LC_ALL=C.UTF-8 on_terminal "$NVMESIM_CTL" --socket "$zns" zones nvmesim0n1 >out
+like "$(cat out)" '^/dev/nvmesim0n1  6 zones of 1 MiB, capacity 768 KiB, blocks of 512 B$' "on a terminal: the geometry"
+like "$(cat out)" '^open 2/3, active 2, 1.12 MiB of 4.50 MiB written \(25%\)$' "the limits"
+like "$(cat out)" '^     0  I███▌··· F███████ O······· E······· X░░░░░░░ E······· $' \
+	"the map, filled as far as the write pointers have come" || diag <out
+like "$(cat out)" '^X offline 1   O explicitly open 1   I implicitly open 1   F full 1   E empty 2$' "the legend"
+like "$(cat out)" '^reversed  the drive recommends' "and what the drive recommends"
+on_terminal "$NVMESIM_CTL" --socket "$zns" zones nvmesim0n1 >out
+like "$(cat out)" '^     0  I###-[.]{3} F#{7} ' "in ASCII where the terminal knows no other"
+LC_ALL=C.UTF-8 on_terminal "$NVMESIM_CTL" --socket "$zns" zones nvmesim0n2 >out
+is "$(awk 'length > 80 { n++ } END { print n + 0, NR <= 23 }' out)" '0 1' "a million zones fit on it" || diag <out
+like "$(cat out)" '^A cell is [0-9,]+ zones' "in groups"
+is "$(zctl --json zones nvmesim0n2 | wc -c | awk '{ print $1 < 200000 }')" 1 "their JSON is short"
+is "$(zctl --json zones nvmesim0n2 | jq -c '.result | [.nr_zones, .states, (.cells | length), (.cells | map(.zones) | add)]')" \
+	'[1000000,{"empty":1000000},1024,1000000]' "and counts each of them" || zctl --json zones nvmesim0n2 | head -c 300 | diag
+is "$(zctl zones nvmesim0n2 7200000 | wc -l)" 100000 "in a pipe there is a line for each"
+is "$(zctl zones nvmesim0n2 7999992 5000 | cut -f 1)" 0x7a11f8 "from any on"
+is "$(zctl zones nvmesim0n2 17 5000 | sed -n '1p; $p' | cut -f 1 | tr '\n' ' ')" '0x10 0x9c48 ' "and as many as one wants"
+ends "a namespace without zones: exit status 1" 1 zctl zones nvmesim0n3
+like "$(cat out)" 'no zoned namespace' "and says so"
+ends "a zone that is none: exit status 1" 1 zctl zone offline nvmesim0n1 3
+ends "an action that is none: exit status 1" 1 zctl zone explode nvmesim0n1 0
+like "$(cat out)" 'allowed: read-only, offline' "and what there is"
+
 # --- programs share the drive
 head -c 4096 /dev/urandom >data
 runs "a program attaches and writes" "$NVMESIM_RUN" --attach="$sock" -- \

@@ -184,16 +184,32 @@ static void print_cell(const struct ctl_screen *s, struct json_object *cell, int
 		putchar(' ');
 }
 
+/* the width of a cell with which the rows are fullest, of those with which @n cells fit */
+static int cell_width(const struct ctl_screen *s, int label, int n)
+{
+	int best = CELL_LEAST, most = 0;
+
+	for (int width = CELL_MOST; width >= CELL_LEAST; width--) {
+		int row = row_cells(s, label, width);
+		int used = (row < n ? row : n) * width;
+
+		if ((n - 1) / row + 1 <= map_rows(s) && used > most) {
+			most = used;
+			best = width;
+		}
+	}
+	return best;
+}
+
 static void print_map(const struct ctl_screen *s, struct json_object *result)
 {
 	struct json_object *cells = ctl_get(result, "cells");
-	int n = (int)json_object_array_length(cells), width = CELL_MOST, digits, row;
+	int n = (int)json_object_array_length(cells), width, digits, row;
 	char last[32];
 
 	digits = snprintf(last, sizeof(last), "0x%" PRIx64,
 			  ctl_number(json_object_array_get_idx(cells, (size_t)n - 1), "zslba"));
-	while (width > CELL_LEAST && (n - 1) / row_cells(s, digits + 2, width) + 1 > map_rows(s))
-		width--;
+	width = cell_width(s, digits + 2, n);
 	row = row_cells(s, digits + 2, width);
 	for (int i = 0; i < n; i++) {
 		struct json_object *cell = json_object_array_get_idx(cells, (size_t)i);
