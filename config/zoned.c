@@ -21,15 +21,15 @@ static int check_off(const struct conf_ns *ns, char *err, size_t len)
 		const char *key;
 		bool given;
 	} keys[] = {
-		{"zoned.zone_size", z->zone_size && z->zone_size != DEFAULT_ZONE_SIZE},
-		{"zoned.zone_capacity", z->zone_capacity},
-		{"zoned.descr_ext_size", z->descr_ext_size},
-		{"zoned.cross_read", z->cross_read},
-		{"zoned.max_active", z->max_active},
-		{"zoned.max_open", z->max_open},
-		{"zoned.numzrwa", z->numzrwa},
-		{"zoned.zrwas", z->zrwas},
-		{"zoned.zrwafg", z->zrwafg != UINT64_MAX},
+		{ "zoned.zone_size", z->zone_size && z->zone_size != DEFAULT_ZONE_SIZE },
+		{ "zoned.zone_capacity", z->zone_capacity },
+		{ "zoned.descr_ext_size", z->descr_ext_size },
+		{ "zoned.cross_read", z->cross_read },
+		{ "zoned.max_active", z->max_active },
+		{ "zoned.max_open", z->max_open },
+		{ "zoned.numzrwa", z->numzrwa },
+		{ "zoned.zrwas", z->zrwas },
+		{ "zoned.zrwafg", z->zrwafg != UINT64_MAX },
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -92,9 +92,9 @@ static int link_zrwa(struct conf_ns *ns, char *err, size_t len)
 	if (z->zrwafg == UINT64_MAX)
 		z->zrwafg = block;
 	if (!z->zrwas && (z->numzrwa || z->zrwafg != block))
-		return conf_fail(err, len, ns->where.text,
-				 z->numzrwa ? "zoned.numzrwa" : "zoned.zrwafg",
-				 "is of Zone Random Write Areas; give their size, zoned.zrwas, too");
+		return conf_fail(
+			err, len, ns->where.text, z->numzrwa ? "zoned.numzrwa" : "zoned.zrwafg",
+			"is of Zone Random Write Areas; give their size, zoned.zrwas, too");
 	if (!z->zrwas)
 		return 0;
 	if (z->zrwas % block)

@@ -41,12 +41,12 @@ static const struct {
 	enum sim_zone_act act;
 	const char *name;
 } act_names[] = {
-	{SIM_ZA_READ_ONLY, "read-only"},
-	{SIM_ZA_OFFLINE, "offline"},
-	{SIM_ZA_FINISH, "finish"},
-	{SIM_ZA_FINISH_RECOMMENDED, "recommend-finish"},
-	{SIM_ZA_RESET_RECOMMENDED, "recommend-reset"},
-	{SIM_ZA_CLEAR, "clear"},
+	{ SIM_ZA_READ_ONLY, "read-only" },
+	{ SIM_ZA_OFFLINE, "offline" },
+	{ SIM_ZA_FINISH, "finish" },
+	{ SIM_ZA_FINISH_RECOMMENDED, "recommend-finish" },
+	{ SIM_ZA_RESET_RECOMMENDED, "recommend-reset" },
+	{ SIM_ZA_CLEAR, "clear" },
 };
 
 /** struct tally - of some zones; @written and @capacity in logical blocks */
@@ -170,7 +170,7 @@ static int walk(struct ctl_ctx *x, struct dmn_node *node, const struct range *r,
 		struct sim_zone_info *page, struct json_object *cells, struct tally *total)
 {
 	struct json_object *o = NULL;
-	struct tally cell = {0};
+	struct tally cell = { 0 };
 
 	for (uint64_t done = 0; done < r->n;) {
 		uint64_t want = r->n - done < PAGE ? r->n - done : PAGE;
@@ -229,10 +229,10 @@ struct json_object *ctl_cmd_zones(struct ctl_ctx *x)
 {
 	struct sim_zone_info *page = malloc(PAGE * sizeof(*page));
 	struct json_object *o = NULL, *cells;
-	struct sim_zones_info info = {0};
-	struct tally total = {0};
+	struct sim_zones_info info = { 0 };
+	struct tally total = { 0 };
 	struct dmn_node *node;
-	struct range r = {0};
+	struct range r = { 0 };
 
 	node = page ? find_zoned(x, &info) : NULL;
 	if (!page)
@@ -281,9 +281,9 @@ static int take_act(struct ctl_ctx *x)
 
 struct json_object *ctl_cmd_zone(struct ctl_ctx *x)
 {
-	struct sim_zones_info info = {0};
+	struct sim_zones_info info = { 0 };
 	struct sim_zone_info zone;
-	struct sim_msg msg = {""};
+	struct sim_msg msg = { "" };
 	struct json_object *o;
 	struct dmn_node *node;
 	int act = take_act(x);

@@ -11,18 +11,18 @@
 static int begin_zoned(void **state)
 {
 	char *argv[] = {
-		(char[]){"test"},
-		(char[]){"-device"},
-		(char[]){"nvme,serial=S"},
-		(char[]){"-drive"},
-		(char[]){"if=none,id=d,size=4M"},
-		(char[]){"-device"},
-		(char[]){"nvme-ns,drive=d,zoned=on,zoned.zone_size=512k,zoned.zone_capacity=384k,"
-			 "zoned.max_active=5,zoned.max_open=3"},
-		(char[]){"-drive"},
-		(char[]){"if=none,id=e,size=1M"},
-		(char[]){"-device"},
-		(char[]){"nvme-ns,drive=e"},
+		(char[]){ "test" },
+		(char[]){ "-device" },
+		(char[]){ "nvme,serial=S" },
+		(char[]){ "-drive" },
+		(char[]){ "if=none,id=d,size=4M" },
+		(char[]){ "-device" },
+		(char[]){ "nvme-ns,drive=d,zoned=on,zoned.zone_size=512k,zoned.zone_capacity=384k,"
+			  "zoned.max_active=5,zoned.max_open=3" },
+		(char[]){ "-drive" },
+		(char[]){ "if=none,id=e,size=1M" },
+		(char[]){ "-device" },
+		(char[]){ "nvme-ns,drive=e" },
 		NULL,
 	};
 
@@ -32,7 +32,7 @@ static int begin_zoned(void **state)
 #define ZONES(more) "{\"cmd\":\"zones\",\"node\":\"nvmesim0n1\"" more "}\n"
 #define ZONE(action, zslba)                                                                        \
 	"{\"cmd\":\"zone\",\"action\":\"" action "\",\"node\":\"nvmesim0n1\",\"zslba\":" zslba "}" \
-											       "\n"
+	"\n"
 
 static void test_cells(void **state)
 {
@@ -99,11 +99,11 @@ static void test_what_is_wrong(void **state)
 static void write_block(struct fixture *f, uint64_t lba)
 {
 	static uint8_t block[512];
-	struct nvme_passthru_cmd64 cmd = {.opcode = 0x01,
-					  .nsid = 1,
-					  .addr = (uintptr_t)block,
-					  .data_len = sizeof(block),
-					  .cdw10 = (uint32_t)lba};
+	struct nvme_passthru_cmd64 cmd = { .opcode = 0x01,
+					   .nsid = 1,
+					   .addr = (uintptr_t)block,
+					   .data_len = sizeof(block),
+					   .cdw10 = (uint32_t)lba };
 
 	assert_int_equal(host_io_sync(dmn_machine_find(f->machine, "nvmesim0n1")->ref.dev, &cmd),
 			 0);

@@ -54,8 +54,8 @@ static int ended(pid_t pid)
 static pid_t start_daemon(const char *nvmesim, const char *dir)
 {
 	char conf[512], sock[512], state[512], line[1024];
-	const char *argv[] = {nvmesim,	  "--no-cuse", "--foreground", "-c",  conf,
-			      "--socket", sock,	       "--state",      state, NULL};
+	const char *argv[] = { nvmesim,	   "--no-cuse", "--foreground", "-c",  conf,
+			       "--socket", sock,	"--state",	state, NULL };
 	int fds[2];
 	FILE *err;
 	pid_t pid;
@@ -85,7 +85,7 @@ static int run(unsigned int rounds, const char *nvmesim, const char *launcher, c
 	       const char *load, const char *self)
 {
 	char log[512], attach[512], seed[32];
-	const char *argv[] = {launcher, attach, "--", self, load, log, seed, NULL, NULL};
+	const char *argv[] = { launcher, attach, "--", self, load, log, seed, NULL, NULL };
 	struct crash_notes *n;
 	int file;
 
@@ -110,7 +110,7 @@ static int run(unsigned int rounds, const char *nvmesim, const char *launcher, c
 		argv[7] = round == rounds ? "check" : NULL;
 		client = start(argv, -1);
 		while (round < rounds && !n->loading && !waitpid(client, &code, WNOHANG))
-			nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+			nanosleep(&(struct timespec){ .tv_nsec = 200000 }, NULL);
 		if (round < rounds && !n->loading) {
 			kill(daemon, SIGKILL);
 			ended(daemon);
@@ -118,7 +118,7 @@ static int run(unsigned int rounds, const char *nvmesim, const char *launcher, c
 			return 1;
 		}
 		if (round < rounds) {
-			nanosleep(&(struct timespec){.tv_nsec = 1000 * (1 + crash_below(15000))},
+			nanosleep(&(struct timespec){ .tv_nsec = 1000 * (1 + crash_below(15000)) },
 				  NULL);
 			kill(daemon, SIGKILL);
 		}
@@ -155,7 +155,7 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*client)(struct crash_notes *n, bool only_check);
-	} loads[] = {{"blocks", crash_blocks}, {"zones", crash_zones}};
+	} loads[] = { { "blocks", crash_blocks }, { "zones", crash_zones } };
 	char self[4096];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 

@@ -18,47 +18,50 @@ struct bad {
 static void test_bad(void **state)
 {
 	static const struct bad rows[] = {
-		{",zoned.zone_size=511", "zone_size: 511 bytes are too few, must be at least 512"},
-		{",zoned.zone_size=4096,logical_block_size=8k",
-		 "zone_size: 4096 bytes are too few, must be at least 8192"},
-		{",zoned.zone_size=1000000",
-		 "zone_size: 1000000 bytes are no whole number of logical blocks of 512 bytes"},
-		{",zoned.zone_size=1M,zoned.zone_capacity=2M",
-		 "zone_capacity: 2097152 bytes exceed the zone size, 1048576 bytes"},
-		{",zoned.zone_capacity=129M",
-		 "zone_capacity: 135266304 bytes exceed the zone size, 134217728 bytes"},
-		{",zoned.zone_capacity=1",
-		 "zone_capacity: 1 bytes are too few, must be at least 512"},
-		{",zoned.zone_capacity=1000",
-		 "zone_capacity: 1000 bytes are no whole number of logical blocks of 512 bytes"},
-		{",zoned.max_active=3,zoned.max_open=4", "max_open: 4 exceeds zoned.max_active, 3"},
-		{",zoned.descr_ext_size=63", "descr_ext_size: must be a multiple of 64, not 63"},
-		{",zoned.descr_ext_size=16384",
-		 "descr_ext_size: must be between 0 and 16320, not '16384'"},
+		{ ",zoned.zone_size=511",
+		  "zone_size: 511 bytes are too few, must be at least 512" },
+		{ ",zoned.zone_size=4096,logical_block_size=8k",
+		  "zone_size: 4096 bytes are too few, must be at least 8192" },
+		{ ",zoned.zone_size=1000000",
+		  "zone_size: 1000000 bytes are no whole number of logical blocks of 512 bytes" },
+		{ ",zoned.zone_size=1M,zoned.zone_capacity=2M",
+		  "zone_capacity: 2097152 bytes exceed the zone size, 1048576 bytes" },
+		{ ",zoned.zone_capacity=129M",
+		  "zone_capacity: 135266304 bytes exceed the zone size, 134217728 bytes" },
+		{ ",zoned.zone_capacity=1",
+		  "zone_capacity: 1 bytes are too few, must be at least 512" },
+		{ ",zoned.zone_capacity=1000",
+		  "zone_capacity: 1000 bytes are no whole number of logical blocks of 512 bytes" },
+		{ ",zoned.max_active=3,zoned.max_open=4",
+		  "max_open: 4 exceeds zoned.max_active, 3" },
+		{ ",zoned.descr_ext_size=63", "descr_ext_size: must be a multiple of 64, not 63" },
+		{ ",zoned.descr_ext_size=16384",
+		  "descr_ext_size: must be between 0 and 16320, not '16384'" },
 		/* QEMU divides by the block size before it has one, and by a granularity of 0 */
-		{",zoned.zrwas=1000",
-		 "zrwas: 1000 bytes are no whole number of logical blocks of 512 bytes"},
-		{",zoned.zrwas=64k,zoned.zrwafg=0",
-		 "zrwafg: 0 bytes are no whole number of logical blocks of 512 bytes"},
-		{",zoned.zrwas=64k,zoned.zrwafg=100",
-		 "zrwafg: 100 bytes are no whole number of logical blocks of 512 bytes"},
-		{",zoned.zrwas=6k,zoned.zrwafg=4k",
-		 "zrwas: 6144 bytes are no multiple of the flush granularity, zoned.zrwafg, 4096 "
-		 "bytes"},
-		{",zoned.zrwas=32M",
-		 "zrwas: 33554432 bytes are more than 65535 logical blocks of 512 bytes"},
-		{",zoned.zone_size=1M,zoned.zrwas=2M",
-		 "zrwas: 2097152 bytes exceed the zone capacity, 1048576 bytes"},
-		{",zoned.zrwas=64k,zoned.max_active=3,zoned.numzrwa=4",
-		 "numzrwa: 4 exceeds zoned.max_active, 3"},
-		{",zoned.numzrwa=4",
-		 "numzrwa: is of Zone Random Write Areas; give their size, zoned.zrwas, too"},
-		{",zoned.zrwafg=4k",
-		 "zrwafg: is of Zone Random Write Areas; give their size, zoned.zrwas, too"},
-		{",zoned.max_open=many", "max_open: must be between 0 and 4294967295, not 'many'"},
+		{ ",zoned.zrwas=1000",
+		  "zrwas: 1000 bytes are no whole number of logical blocks of 512 bytes" },
+		{ ",zoned.zrwas=64k,zoned.zrwafg=0",
+		  "zrwafg: 0 bytes are no whole number of logical blocks of 512 bytes" },
+		{ ",zoned.zrwas=64k,zoned.zrwafg=100",
+		  "zrwafg: 100 bytes are no whole number of logical blocks of 512 bytes" },
+		{ ",zoned.zrwas=6k,zoned.zrwafg=4k",
+		  "zrwas: 6144 bytes are no multiple of the flush granularity, zoned.zrwafg, 4096 "
+		  "bytes" },
+		{ ",zoned.zrwas=32M",
+		  "zrwas: 33554432 bytes are more than 65535 logical blocks of 512 bytes" },
+		{ ",zoned.zone_size=1M,zoned.zrwas=2M",
+		  "zrwas: 2097152 bytes exceed the zone capacity, 1048576 bytes" },
+		{ ",zoned.zrwas=64k,zoned.max_active=3,zoned.numzrwa=4",
+		  "numzrwa: 4 exceeds zoned.max_active, 3" },
+		{ ",zoned.numzrwa=4",
+		  "numzrwa: is of Zone Random Write Areas; give their size, zoned.zrwas, too" },
+		{ ",zoned.zrwafg=4k",
+		  "zrwafg: is of Zone Random Write Areas; give their size, zoned.zrwas, too" },
+		{ ",zoned.max_open=many",
+		  "max_open: must be between 0 and 4294967295, not 'many'" },
 	};
 	char ns[256], want[512], err[1024];
-	const char *words[] = {DRIVE, CTRL, ns};
+	const char *words[] = { DRIVE, CTRL, ns };
 	struct conf c;
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -80,7 +83,7 @@ static void test_off(void **state)
 		"numzrwa=1",	 "zrwas=4k",	     "zrwafg=4k",
 	};
 	char ns[256], want[512], err[1024];
-	const char *words[] = {DRIVE, CTRL, ns};
+	const char *words[] = { DRIVE, CTRL, ns };
 	struct conf c;
 
 	for (size_t i = 0; i < COUNT(keys); i++) {
@@ -102,7 +105,7 @@ static void test_off(void **state)
 
 static void test_defaults(void **state)
 {
-	static const char *const words[] = {DRIVE, CTRL, ZONED};
+	static const char *const words[] = { DRIVE, CTRL, ZONED };
 	const struct conf_zoned *z;
 	struct conf c;
 	char err[1024];
@@ -134,7 +137,8 @@ static void test_given(void **state)
 		"zoned.zrwafg=8k",
 	};
 	static const char *const zeroes[] = {
-		DRIVE, CTRL, ZONED ",zoned.zone_size=0,zoned.zone_capacity=0,zoned.max_active=5"};
+		DRIVE, CTRL, ZONED ",zoned.zone_size=0,zoned.zone_capacity=0,zoned.max_active=5"
+	};
 	const struct conf_zoned *z;
 	struct conf c;
 	char err[1024];
@@ -166,7 +170,7 @@ static void test_given(void **state)
 
 static void test_zasl(void **state)
 {
-	static const char *const words[] = {"-device nvme,serial=a,mdts=4,zoned.zasl=5"};
+	static const char *const words[] = { "-device nvme,serial=a,mdts=4,zoned.zasl=5" };
 	struct conf c;
 	char err[1024];
 

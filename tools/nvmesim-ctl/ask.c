@@ -147,11 +147,13 @@ enum ctl_exit ctl_ask(const char *path, struct json_object *request, bool until_
 		goto out;
 	if (!send_line(fd, request))
 		line = read_line(fd);
+	if (!line && (!errno || errno == EPIPE || errno == ECONNRESET)) {
+		code = trouble(answer, CTL_NO_DAEMON, "%s: no answer (the daemon ended)", path);
+		goto out;
+	}
 	if (!line) {
 		code = trouble(answer, CTL_FAILED, "%s: no answer (%s)", path,
-			       !errno		 ? "the daemon ended"
-			       : errno == EAGAIN ? "the daemon is busy"
-						 : strerror(errno));
+			       errno == EAGAIN ? "the daemon is busy" : strerror(errno));
 		goto out;
 	}
 	*answer = json_tokener_parse(line);

@@ -27,13 +27,13 @@ static const struct look {
 	const char *name, *title, *paint;
 	char letter;
 } looks[] = {
-	{"offline", "offline", "\033[1;31m", 'X'},
-	{"read-only", "read only", "\033[33m", 'R'},
-	{"explicitly-open", "explicitly open", "\033[1;32m", 'O'},
-	{"implicitly-open", "implicitly open", "\033[32m", 'I'},
-	{"closed", "closed", "\033[36m", 'C'},
-	{"full", "full", "\033[34m", 'F'},
-	{"empty", "empty", CTL_DIM, 'E'},
+	{ "offline", "offline", "\033[1;31m", 'X' },
+	{ "read-only", "read only", "\033[33m", 'R' },
+	{ "explicitly-open", "explicitly open", "\033[1;32m", 'O' },
+	{ "implicitly-open", "implicitly open", "\033[32m", 'I' },
+	{ "closed", "closed", "\033[36m", 'C' },
+	{ "full", "full", "\033[34m", 'F' },
+	{ "empty", "empty", CTL_DIM, 'E' },
 };
 
 #define NR_LOOKS (sizeof(looks) / sizeof(looks[0]))
@@ -42,10 +42,10 @@ static const struct look {
 
 /* eighths of a column; longer bars grow to the right */
 static const char *const rightwards[2][9] = {
-	{".", ".", ".", "-", "-", "-", "=", "=", "#"},
-	{"·", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"},
+	{ ".", ".", ".", "-", "-", "-", "=", "=", "#" },
+	{ "·", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█" },
 };
-static const char *const unknown[2] = {"?", "░"};
+static const char *const unknown[2] = { "?", "░" };
 
 /* cells of @width columns in a row: 1, 2, 4 or a multiple of 8, for the eye */
 static int row_cells(const struct ctl_screen *s, int label, int width)
@@ -242,7 +242,7 @@ static const char *grouped(uint64_t n, char *to)
 /* zones have sizes in binary units: "128 MiB", "2.5 GiB" */
 static const char *binary(uint64_t bytes, char *to)
 {
-	static const char *const unit[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	static const char *const unit[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
 	double size = (double)bytes;
 	unsigned int i = 0;
 
