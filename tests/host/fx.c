@@ -232,11 +232,12 @@ struct fx *fx_new(const struct fx_params *params)
 
 void fx_free(struct fx *f)
 {
-	for (unsigned int i = 0; i < f->nr_vfs; i++) {
+	/* what shuts the PF down is news for its VFs' drivers */
+	for (unsigned int i = 0; i < f->nr_vfs; i++)
 		host_dev_shutdown(f->vf[i]);
-		host_dev_free(f->vf[i]);
-	}
 	host_dev_shutdown(f->dev);
+	for (unsigned int i = 0; i < f->nr_vfs; i++)
+		host_dev_free(f->vf[i]);
 	host_dev_free(f->dev);
 	sim_subsys_free(f->subsys);
 	while (f->nr_stores)
