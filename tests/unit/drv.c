@@ -94,7 +94,7 @@ static void port_news(void *opaque, struct sim_fn *fn, enum sim_fn_change what)
 
 	if (d->fn)
 		assert_ptr_equal(fn, d->fn);
-	d->news[what]++;
+	__atomic_fetch_add(&d->news[what], 1, __ATOMIC_RELAXED);
 	sim_cfg_read(fn, 0, 4); /* no lock is held: this may be done */
 }
 
