@@ -32,6 +32,7 @@ void sim_table_rows(void (*cb)(void *arg, const struct sim_row *row), void *arg)
 		cb(arg, &(struct sim_row){ "identify", sim_identify_rows[i].cns,
 					   sim_identify_rows[i].name });
 	sim_reg_rows(cb, arg);
+	sim_cfg_rows_each(cb, arg);
 }
 
 const char *sim_cmd_name(bool admin, uint8_t opcode)

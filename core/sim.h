@@ -632,7 +632,7 @@ uint16_t sim_fn_cntlid(const struct sim_fn *fn);
 
 /** struct sim_row - a row of one of core's tables, for documents, traces and tests */
 struct sim_row {
-	const char *table; /* "admin", "nvm", "log", "feature", "identify", "register" */
+	const char *table; /* "admin", "nvm", "log", "feature", "identify", "register", "pci" */
 	uint32_t id;
 	const char *name;
 };

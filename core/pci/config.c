@@ -213,3 +213,11 @@ void sim_cfg_write(struct sim_fn *fn, uint32_t off, unsigned int size, uint32_t 
 	sim_msix_deliver(fn);
 	sim_pci_intx(fn);
 }
+
+void sim_cfg_rows_each(void (*cb)(void *arg, const struct sim_row *row), void *arg)
+{
+	/* a VF's own rows are what its PF's are, with fewer bits */
+	for (unsigned int i = 0; i < sim_nr_cfg_rows; i++)
+		if (sim_cfg_rows[i].who != CFG_VF)
+			cb(arg, &(struct sim_row){ "pci", sim_cfg_rows[i].off, sim_cfg_rows[i].name });
+}

@@ -103,6 +103,9 @@ void sim_cfg_reset(struct sim_fn *fn, enum sim_reset kind);
 /** sim_cfg_cache() - bits of it into struct sim_fn; lock held */
 void sim_cfg_cache(struct sim_fn *fn);
 
+/** sim_cfg_rows_each() - the registers, for sim_table_rows() */
+void sim_cfg_rows_each(void (*cb)(void *arg, const struct sim_row *row), void *arg);
+
 /* sriov.c; writer side held */
 /** sim_sriov_update() - the SR-IOV capability was written, or reset: VFs come and go */
 void sim_sriov_update(struct sim_fn *pf);
