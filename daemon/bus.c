@@ -124,11 +124,18 @@ static int place_vfs(struct dmn_fn *pf, struct dmn_fn *vfs, bool placed, struct 
 
 	while (vfs) {
 		struct dmn_fn *f = vfs;
+		unsigned int addr = pf->addr + first + (f->vf - 1) * stride;
 
 		vfs = f->next;
 		f->fn = sim_fn_vf(pf->fn, f->vf);
+		if (!err && addr >> 8 != pf->addr >> 8u) {
+			snprintf(msg->text, sizeof(msg->text),
+				 "PCI: virtual function %u has no address on the bus of %s", f->vf,
+				 pf->name);
+			err = -1;
+		}
 		if (!err)
-			err = put(f, pf->addr + first + (f->vf - 1) * stride, msg);
+			err = put(f, addr, msg);
 		if (err)
 			set_aside(f);
 	}

@@ -169,9 +169,9 @@ static void test_bad(void **state)
 		  "and 1T, not '48'" },
 		{ "-device nvme,addr=04.8", "-device nvme,addr=04.8: addr: must be SLOT or "
 					    "SLOT.FUNCTION, 0 to 1f and 0 to 7, not '04.8'" },
-		{ "-device nvme,sriov_max_vfs=128,",
-		  "-device nvme,sriov_max_vfs=128,: sriov_max_vfs: must be between 0 and 127, not "
-		  "'128'" },
+		{ "-device nvme,sriov_max_vfs=256,",
+		  "-device nvme,sriov_max_vfs=256,: sriov_max_vfs: must be between 0 and 255, not "
+		  "'256'" },
 		{ "-device nvme-ns,zoned=maybe", "-device nvme-ns,zoned=maybe: zoned: must be 'on' "
 						 "or 'off', not 'maybe'" },
 		{ "-device nvme-ns,fdp.ruhs=", "-device nvme-ns,fdp.ruhs=: fdp.ruhs: must be 1 to "
