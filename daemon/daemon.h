@@ -13,7 +13,13 @@
 #include "../config/conf.h"
 #include "../host/host.h"
 
-/* ---- loop: epoll, one thread -------------------------------------------------------------- */
+/*
+ * ---- loop: epoll, and whose turn it is -----------------------------------------------------
+ *
+ * The thread that made the loop and runs it has the turn always, but for its wait in epoll. Others
+ * that do the loop's kind of work, as the run door's receiving threads, take it for as long; so one
+ * thread at a time sees what belongs to "the loop's thread".
+ */
 
 struct dmn_loop;
 
@@ -37,6 +43,13 @@ void dmn_loop_arm(struct dmn_loop *l, uint64_t deadline_ns);
 /** dmn_loop_run() - until dmn_loop_quit(). Return: what quit said. */
 int dmn_loop_run(struct dmn_loop *l);
 void dmn_loop_quit(struct dmn_loop *l, int code);
+/** dmn_loop_enter(), dmn_loop_leave() - have the turn in between; in a callback of the loop's the
+ * other way round, to wait for a thread that wants it */
+void dmn_loop_enter(struct dmn_loop *l);
+void dmn_loop_leave(struct dmn_loop *l);
+/** dmn_loop_threads() - @more threads (may be negative, or 0) that issue commands without having the
+ * turn. Return: how many there are. */
+int dmn_loop_threads(struct dmn_loop *l, int more);
 
 /* ---- machine ------------------------------------------------------------------------------ */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * loop.c - the event loop: epoll for descriptors, one timerfd for the earliest deadline, an
- * eventfd that ends the wait from any thread.
+ * eventfd that ends the wait from any thread; and the turn, which whoever does the loop's work has.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -25,6 +25,9 @@
  * @batch, @nr_batch: events taken from the kernel and not yet dispatched: dmn_loop_del() wipes
  *                    its descriptor there, so that a callback may delete any descriptor
  * @armed:            deadline the timerfd is set to; under @lock, since any thread may arm
+ * @taken:            somebody has the turn; this and the next three under @turn
+ * @loop_waits, @others: who waits for it; the loop goes first
+ * @deleted:          counts dmn_loop_del(): events taken before one may be of what is gone
  */
 struct dmn_loop {
 	int epfd;
@@ -35,8 +38,14 @@ struct dmn_loop {
 	uint64_t armed;
 	void (*timer_cb)(void *arg);
 	void *timer_arg;
+	pthread_mutex_t turn;
+	pthread_cond_t loop_turn, other_turn;
+	bool taken, loop_waits;
+	unsigned int others;
+	uint64_t deleted;
 	_Atomic bool quit;
 	_Atomic int code;
+	_Atomic int threads;
 };
 
 #define loop_of(ptr, member) ((struct dmn_loop *)((char *)(ptr)-offsetof(struct dmn_loop, member)))
@@ -74,6 +83,10 @@ struct dmn_loop *dmn_loop_new(void)
 	if (!l)
 		return NULL;
 	pthread_mutex_init(&l->lock, NULL);
+	pthread_mutex_init(&l->turn, NULL);
+	pthread_cond_init(&l->loop_turn, NULL);
+	pthread_cond_init(&l->other_turn, NULL);
+	l->taken = true;
 	l->armed = UINT64_MAX;
 	l->timer.ready = timer_ready;
 	l->wake.ready = wake_ready;
@@ -99,7 +112,48 @@ void dmn_loop_free(struct dmn_loop *l)
 	if (l->epfd >= 0)
 		close(l->epfd);
 	pthread_mutex_destroy(&l->lock);
+	pthread_mutex_destroy(&l->turn);
+	pthread_cond_destroy(&l->loop_turn);
+	pthread_cond_destroy(&l->other_turn);
 	free(l);
+}
+
+void dmn_loop_enter(struct dmn_loop *l)
+{
+	pthread_mutex_lock(&l->turn);
+	l->others++;
+	while (l->taken || l->loop_waits)
+		pthread_cond_wait(&l->other_turn, &l->turn);
+	l->others--;
+	l->taken = true;
+	pthread_mutex_unlock(&l->turn);
+}
+
+int dmn_loop_threads(struct dmn_loop *l, int more)
+{
+	return atomic_fetch_add(&l->threads, more) + more;
+}
+
+static void loop_enter(struct dmn_loop *l)
+{
+	pthread_mutex_lock(&l->turn);
+	l->loop_waits = true;
+	while (l->taken)
+		pthread_cond_wait(&l->loop_turn, &l->turn);
+	l->loop_waits = false;
+	l->taken = true;
+	pthread_mutex_unlock(&l->turn);
+}
+
+void dmn_loop_leave(struct dmn_loop *l)
+{
+	pthread_mutex_lock(&l->turn);
+	l->taken = false;
+	if (l->loop_waits)
+		pthread_cond_signal(&l->loop_turn);
+	else if (l->others)
+		pthread_cond_signal(&l->other_turn);
+	pthread_mutex_unlock(&l->turn);
 }
 
 int dmn_loop_add(struct dmn_loop *l, struct dmn_fd *f, uint32_t epoll_events)
@@ -117,6 +171,7 @@ int dmn_loop_add(struct dmn_loop *l, struct dmn_fd *f, uint32_t epoll_events)
 void dmn_loop_del(struct dmn_loop *l, struct dmn_fd *f)
 {
 	epoll_ctl(l->epfd, EPOLL_CTL_DEL, f->fd, NULL);
+	l->deleted++;
 	for (int i = 0; i < l->nr_batch; i++)
 		if (l->batch[i].data.ptr == f)
 			l->batch[i].data.ptr = NULL;
@@ -149,13 +204,21 @@ void dmn_loop_arm(struct dmn_loop *l, uint64_t deadline_ns)
 int dmn_loop_run(struct dmn_loop *l)
 {
 	while (!l->quit) {
-		int n = epoll_wait(l->epfd, l->batch, LOOP_BATCH, -1);
+		uint64_t deleted = l->deleted;
+		int n, err;
 
+		dmn_loop_leave(l);
+		n = epoll_wait(l->epfd, l->batch, LOOP_BATCH, -1);
+		err = errno;
+		loop_enter(l);
 		if (n < 0) {
-			if (errno == EINTR)
+			if (err == EINTR)
 				continue;
-			return -errno;
+			return -err;
 		}
+		/* somebody else took a descriptor away meanwhile: what is still there comes again */
+		if (deleted != l->deleted)
+			continue;
 		l->nr_batch = n;
 		for (int i = 0; i < n && !l->quit; i++) {
 			struct dmn_fd *f = l->batch[i].data.ptr;

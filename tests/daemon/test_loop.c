@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -81,6 +82,92 @@ static void test_delete_from_callback(void **state)
 	assert_true(!a.calls || !b.calls);
 	close(a.fd.fd);
 	close(b.fd.fd);
+	dmn_loop_free(l);
+}
+
+struct other {
+	struct dmn_loop *loop;
+	struct probe *victim;
+};
+
+/* makes the loop's wait end, and takes the reason away, both in one turn */
+static void *take_turn(void *arg)
+{
+	struct other *o = arg;
+	uint64_t one = 1;
+
+	dmn_loop_enter(o->loop);
+	assert_int_equal(write(o->victim->fd.fd, &one, sizeof(one)), sizeof(one));
+	usleep(20000); /* the loop has it now, most probably, and waits for its turn */
+	dmn_loop_del(o->loop, &o->victim->fd);
+	dmn_loop_leave(o->loop);
+	dmn_loop_quit(o->loop, 7);
+	return NULL;
+}
+
+static void test_delete_in_a_turn(void **state)
+{
+	struct dmn_loop *l = dmn_loop_new();
+	struct probe p = probe_new(l, 1);
+	struct other o = { l, &p };
+	uint64_t count;
+	pthread_t th;
+
+	assert_int_equal(read(p.fd.fd, &count, sizeof(count)), sizeof(count));
+	assert_int_equal(dmn_loop_add(l, &p.fd, EPOLLIN), 0);
+	assert_int_equal(pthread_create(&th, NULL, take_turn, &o), 0);
+	assert_int_equal(dmn_loop_run(l), 7);
+	pthread_join(th, NULL);
+	assert_int_equal(p.calls, 0);
+	close(p.fd.fd);
+	dmn_loop_free(l);
+}
+
+/* what several threads count, one at a time; not atomic */
+struct turns {
+	struct probe p; /* first: the loop's descriptor */
+	unsigned int sum;
+	_Atomic unsigned int left;
+};
+
+static void turns_ready(struct dmn_fd *f, uint32_t events)
+{
+	struct turns *t = (struct turns *)f;
+
+	t->p.calls++;
+	t->sum++;
+}
+
+static void *count_up(void *arg)
+{
+	struct turns *t = arg;
+
+	for (int i = 0; i < 10000; i++) {
+		dmn_loop_enter(t->p.loop);
+		t->sum++;
+		dmn_loop_leave(t->p.loop);
+	}
+	if (atomic_fetch_sub(&t->left, 1) == 1)
+		dmn_loop_quit(t->p.loop, 7);
+	return NULL;
+}
+
+static void test_turns(void **state)
+{
+	struct dmn_loop *l = dmn_loop_new();
+	struct turns t = { .p = probe_new(l, 0), .left = 3 };
+	pthread_t th[3];
+
+	t.p.fd.ready = turns_ready;
+	assert_int_equal(dmn_loop_add(l, &t.p.fd, EPOLLIN), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&th[i], NULL, count_up, &t), 0);
+	assert_int_equal(dmn_loop_run(l), 7);
+	for (int i = 0; i < 3; i++)
+		pthread_join(th[i], NULL);
+	assert_int_equal(t.sum, 30000 + t.p.calls);
+	assert_int_not_equal(t.p.calls, 0);
+	close(t.p.fd.fd);
 	dmn_loop_free(l);
 }
 
@@ -205,6 +292,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ready_and_quit),
 		cmocka_unit_test(test_delete_from_callback),
+		cmocka_unit_test(test_delete_in_a_turn),
+		cmocka_unit_test(test_turns),
 		cmocka_unit_test(test_add_again_changes_events),
 		cmocka_unit_test(test_add_says_what_is_wrong),
 		cmocka_unit_test(test_earliest_deadline_wins),
