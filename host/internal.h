@@ -160,7 +160,8 @@ struct host_queue {
 	uint16_t qid, depth, vector;
 	uint16_t sq_tail, sq_rung, cq_head;
 	uint8_t phase;
-	bool enabled, live, ringing;
+	bool enabled, live;
+	_Atomic bool ringing;
 	uint16_t nr_slots, nr_free, free_head;
 	unsigned int nr_new;
 	struct host_slot *slots;
@@ -187,6 +188,8 @@ void host_slot_put(struct host_queue *q, uint16_t slot);
 void host_queue_reap(struct host_queue *q);
 /** host_rings() - is this thread in the doorbell of one of @queues (a bit each) of @dev? */
 bool host_rings(const struct host_dev *dev, uint64_t queues);
+/** host_rung() - Return: which of @queues some thread rings, that will look at their completions */
+uint64_t host_rung(struct host_dev *dev, uint64_t queues);
 /** host_thread_is_io() - did this thread call host_thread_io()? */
 bool host_thread_is_io(void);
 /** host_reap_announced() - host_queue_reap() for the queues interrupts named */

@@ -167,12 +167,17 @@ int host_pci_enable(struct host_dev *dev, struct sim_msg *msg)
 	return 0;
 }
 
-/* Only sets flags: core calls this from inside a doorbell. Who rings it looks at its completion
- * queue afterwards; for other queues (an event for another controller of the subsystem, a command
- * that a flush has ended) host_run() has to come. */
+/* Only sets flags: core calls this from inside a doorbell, perhaps another's than that of the thread
+ * whose command it is. Whoever is in a queue's doorbell looks at its completions afterwards; for
+ * other queues (an event for another controller of the subsystem, a command that a flush has ended)
+ * host_run() has to come. */
 static void announce(struct host_dev *dev, uint64_t queues)
 {
-	atomic_fetch_or(&dev->irq, queues);
+	uint64_t rest = queues & ~host_rung(dev, queues);
+
+	if (!rest)
+		return;
+	atomic_fetch_or(&dev->irq, rest);
 	if (!host_rings(dev, queues))
 		host_arm(dev, host_now());
 }

@@ -98,12 +98,25 @@ bool host_rings(const struct host_dev *dev, uint64_t queues)
 	return rung && rung->dev == dev && queues >> rung->qid & 1;
 }
 
+uint64_t host_rung(struct host_dev *dev, uint64_t queues)
+{
+	uint64_t set = queues, yes = 0;
+
+	for (; set; set &= set - 1) {
+		unsigned int i = (unsigned int)__builtin_ctzll(set);
+
+		if (atomic_load(&dev->q[i].ringing))
+			yes |= 1ull << i;
+	}
+	return yes;
+}
+
 /* q->lock is given up while the controller runs */
 static void ring(struct host_queue *q)
 {
-	if (q->ringing)
+	if (atomic_load_explicit(&q->ringing, memory_order_relaxed))
 		return;
-	q->ringing = true;
+	atomic_store(&q->ringing, true);
 	while (q->enabled && q->sq_rung != q->sq_tail) {
 		uint16_t tail = q->sq_rung = q->sq_tail;
 
@@ -113,7 +126,9 @@ static void ring(struct host_queue *q)
 		rung = NULL;
 		pthread_mutex_lock(&q->lock);
 	}
-	q->ringing = false;
+	/* before the completions are looked at: whoever announces one after that sees it */
+	atomic_exchange(&q->ringing, false);
+	atomic_thread_fence(memory_order_seq_cst);
 }
 
 static unsigned int reap(struct host_queue *q, struct event *ev, unsigned int max)
