@@ -43,7 +43,13 @@ enum sim_dma_dir {
 	/* likewise, from the memory of a store that is not solid: nobody but the kernel may touch it. It
 	 * need not be moved before the host's side lets anybody know that the command has completed. */
 	SIM_DMA_WRITE_LATER,
+	SIM_DMA_READ_UNSEEN, /* host memory -> such a store's memory */
 };
+
+static inline bool sim_dma_reads(enum sim_dma_dir dir)
+{
+	return dir == SIM_DMA_READ || dir == SIM_DMA_READ_UNSEEN;
+}
 
 /**
  * struct sim_dma_vec - one contiguous move

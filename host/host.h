@@ -38,6 +38,12 @@ struct host_client_ops {
 	 */
 	int (*later)(struct host_client *cl, const struct iovec *local, unsigned int nr_local,
 		     const struct iovec *remote, unsigned int nr_remote);
+	/**
+	 * @early: as @xfer from the client, into ordinary memory of ours: what the door read when the
+	 * command was issued will do. NULL: @xfer does it.
+	 */
+	int (*early)(struct host_client *cl, const struct iovec *local, unsigned int nr_local,
+		     const struct iovec *remote, unsigned int nr_remote);
 };
 
 /**
@@ -172,6 +178,8 @@ void host_ioctl(struct host_node_ref node, unsigned int cmd, uint64_t arg, struc
  * big_cqe[0] holds) or -errno, as Linux's nvme_ns_chr_uring_cmd() and nvme_dev_uring_cmd().
  */
 struct nvme_uring_cmd;
+/** host_uring_gives() - the buffer that the device will read. Return: whether there is one. */
+bool host_uring_gives(uint32_t cmd_op, const struct nvme_uring_cmd *cmd, struct iovec *buf);
 void host_uring(struct host_node_ref node, uint32_t cmd_op, const struct nvme_uring_cmd *cmd,
 		const struct iovec *fixed, struct host_call *call);
 

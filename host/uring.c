@@ -26,6 +26,14 @@ static const struct host_ioctl_row *row_of(uint32_t cmd_op, uint8_t where)
 	return NULL;
 }
 
+bool host_uring_gives(uint32_t cmd_op, const struct nvme_uring_cmd *cmd, struct iovec *buf)
+{
+	if (cmd_op != NVME_URING_CMD_IO || !host_is_write(cmd->opcode) || !cmd->addr || !cmd->data_len)
+		return false;
+	*buf = (struct iovec){ (void *)(uintptr_t)cmd->addr, cmd->data_len };
+	return true;
+}
+
 void host_uring(struct host_node_ref node, uint32_t cmd_op, const struct nvme_uring_cmd *cmd,
 		const struct iovec *fixed, struct host_call *call)
 {

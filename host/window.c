@@ -123,6 +123,7 @@ struct gather {
 	struct iovec local[NR_IOV], remote[NR_IOV];
 	unsigned int nr_local, nr_remote;
 	bool later; /* &host_client_ops.later will do */
+	bool early; /* &host_client_ops.early will do */
 	/* where the last piece of the window ended, so that a walk need not start over */
 	uint32_t vec;
 	uint64_t vec_off; /* window offset at which win->vec[vec] begins */
@@ -135,7 +136,9 @@ static int gather_flush(struct gather *g, struct host_window *win, bool to_clien
 
 	if (!g->nr_local)
 		return 0;
-	if (g->later && cl->ops->later)
+	if (g->early && cl->ops->early)
+		err = cl->ops->early(cl, g->local, g->nr_local, g->remote, g->nr_remote);
+	else if (g->later && cl->ops->later)
 		err = cl->ops->later(cl, g->local, g->nr_local, g->remote, g->nr_remote);
 	else
 		err = cl->ops->xfer(cl, to_client, g->local, g->nr_local, g->remote, g->nr_remote);
@@ -244,10 +247,10 @@ static bool decode(struct host_dev *dev, uint64_t iova, struct target *t)
 static int window_xfer(const struct target *first, struct host_dev *dev, enum sim_dma_dir dir,
 		       const struct sim_dma_vec *vec, unsigned int n, unsigned int *used)
 {
-	const bool to_client = dir != SIM_DMA_READ;
+	const bool to_client = !sim_dma_reads(dir);
 	struct host_window *win = first->win;
 	struct target t = *first;
-	struct gather g = { .later = dir == SIM_DMA_WRITE_LATER };
+	struct gather g = { .later = dir == SIM_DMA_WRITE_LATER, .early = dir == SIM_DMA_READ };
 	unsigned int i = 0;
 	int err = 0;
 
@@ -302,7 +305,7 @@ int host_dma_xfer(void *opaque, enum sim_dma_dir dir, const struct sim_dma_vec *
 		  unsigned int n)
 {
 	struct host_dev *dev = opaque;
-	bool to_host = dir != SIM_DMA_READ;
+	bool to_host = !sim_dma_reads(dir);
 	unsigned int used;
 	struct target t;
 	int err;

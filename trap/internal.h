@@ -3,7 +3,7 @@
  * internal.h - what the files of trap/ share.
  *
  * calls.c holds the table of trapped system calls, which the filter (filter.c) and the
- * supervisor (trap.c) both read. path.c finds out whether a path is a node, node.c answers path
+ * supervisor (trap.c, receive.c) both read. path.c finds out whether a path is a node, node.c answers path
  * calls, file.c recognises descriptors, call.c runs ioctls, vm.c and task.c look into the caller.
  */
 #ifndef TRAP_INTERNAL_H
@@ -34,6 +34,8 @@
 /* what a row's handler returns when there is no value to send; no call's result is that low */
 #define TRAP_CONTINUE LONG_MIN	     /* the kernel is to carry the call out */
 #define TRAP_SENT     (LONG_MIN + 1) /* the reply is out already, or comes later */
+
+#define TRAP_NOTIF_ROOM 256 /* bytes a notification or an answer may have */
 
 /** enum trap_mode - how a description is open: O_ACCMODE's four values, and O_PATH */
 enum trap_mode {
@@ -125,12 +127,16 @@ struct trap {
 	struct trap_rings *rings;
 	struct trap_sys *sys;
 
+	pthread_t thread; /* receives */
+	bool started;
+	_Atomic bool stop, received; /* it shall end, it has ended */
+
 	pthread_mutex_t lock; /* those below: a command may complete on any thread */
 	struct trap_call *free;
 	struct trap_call *flying;
 	unsigned int nr_flying;
 	unsigned int nr_rings; /* that are there, or were and have commands in flight */
-	_Atomic(struct trap_call *) running; /* inside host_ioctl() on the loop's thread */
+	_Atomic(struct trap_call *) running; /* inside host_ioctl(), in the loop's turn */
 };
 
 /* ---- calls.c: the table --------------------------------------------------------------- */
@@ -177,7 +183,12 @@ struct trap_row {
 extern const struct trap_row trap_rows[];
 extern const unsigned int trap_nr_rows;
 
-/* ---- trap.c ----------------------------------------------------------------------------- */
+/* ---- receive.c, trap.c ------------------------------------------------------------------ */
+
+/** trap_receive_start() - notifications are served, each in the loop's turn. 0 or -errno. */
+int trap_receive_start(struct trap *t);
+/** trap_receive_stop() - in the loop's turn, which others may have meanwhile */
+void trap_receive_stop(struct trap *t);
 
 /** trap_send() - answer a notification; the caller may be gone, which is no error */
 void trap_send(struct trap *t, uint64_t id, long ret);
@@ -267,7 +278,8 @@ int trap_vm_write(pid_t tid, uint64_t addr, const void *buf, size_t len);
 /** trap_vm_string() - a string with its NUL. Return: its length or -errno (-ENAMETOOLONG). */
 ssize_t trap_vm_string(pid_t tid, uint64_t addr, char *buf, size_t size);
 
-/** trap_vm_xfer() - scatter to gather, as struct host_client_ops' xfer. Return: 0 or -EFAULT. */
+/** trap_vm_xfer() - scatter to gather, as struct host_client_ops' xfer.
+ * Return: 0, -EFAULT, or -ESRCH: the thread has ended. */
 int trap_vm_xfer(pid_t tid, bool to_client, const struct iovec *local, unsigned int nr_local,
 		 const struct iovec *remote, unsigned int nr_remote);
 

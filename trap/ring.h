@@ -16,11 +16,11 @@
  *   ring_poll.c      the thread that polls rings with IORING_SETUP_SQPOLL
  *   ring_client.c    the memory of the process a request came from; ring_batch.c: in one call
  *
- * Threads: the loop's, which answers the three calls, and the polling one, which submits for the
- * rings that ask for it. Commands complete on either. A ring's lock covers everything in it; it is
- * not held while a command is given to host/, and nothing but a descriptor's or timer's lock is
- * taken inside it. One thread only submits for a ring: the polling one if it has SQPOLL, else the
- * loop's.
+ * Threads: one that has the loop's turn, which answers the three calls; the polling one, which
+ * submits for the rings that ask for it. Commands complete on either. A ring's lock covers
+ * everything in it; it is not held while a command is given to host/, and nothing but a
+ * descriptor's or timer's lock is taken inside it. One thread only submits for a ring:
+ * the polling one if it has SQPOLL, else the one with the turn.
  *
  * Both rings are the program's to write at any time. What is read from them is read once and
  * masked; what we must be able to rely on has its copy here.
@@ -118,6 +118,7 @@ struct ring_proc {
 	_Atomic unsigned int refs;
 	pid_t tgid;
 	int mem;
+	_Atomic uint64_t checked; /* when it was last found to be what it was */
 };
 
 /** struct ring_who - for whom requests are submitted */
@@ -161,6 +162,10 @@ struct ring_req {
 	struct ring_req *tnext, *tprev;
 	struct ring_proc *proc;
 	struct ring_batch *_Atomic batch; /* that has data of it for the program */
+	struct iovec ahead; /* of the program's memory, read when it was submitted */
+	const char *ahead_data;
+	const struct ring_batch *ahead_in;
+	uint64_t ahead_of; /* ring_batch.seq; 0: nothing was */
 	_Atomic uint32_t flags; /* enum ring_req_flags */
 	int32_t res;
 	uint64_t big;
@@ -245,13 +250,15 @@ struct trap_ring {
 	uint32_t nr_files;
 
 	/* the polling thread's */
-	uint64_t idle_ns, busy_until, checked;
+	uint64_t idle_ns, busy_until;
 	bool asleep;
 };
 
+/** struct ring_seen - what a thread's descriptor was when it was last used
+ * @pidfd: the thread, however its number may be used again; -1: the kernel has none for it */
 struct ring_seen {
 	pid_t tid;
-	int fd;
+	int fd, pidfd;
 	struct trap_ring *ring;
 	struct ring_who who;
 	time_t read_at;
@@ -260,7 +267,7 @@ struct ring_seen {
 #define RING_NR_SEEN 64
 
 /** struct trap_rings - the rings of a program tree
- * @all: the loop thread's own
+ * @all: the loop's turn
  * @poll*: see ring_poll.c */
 struct trap_rings {
 	struct trap *t;
@@ -273,7 +280,7 @@ struct trap_rings {
 	pthread_mutex_t timer_lock;
 	uint64_t armed;
 
-	struct ring_batch *batch[2]; /* the loop thread's, the polling one's */
+	struct ring_batch *batch[2]; /* of who has the turn, the polling thread's */
 	pthread_t thread;
 	bool started, stop;
 	pthread_mutex_t poll_lock;
@@ -304,6 +311,7 @@ long trap_ring_register(struct trap_req *rq);
 
 /** ring_find() - the ring behind a descriptor, and who asks. Return: the answer, or NULL. */
 struct ring_seen *ring_find(struct trap_rings *rs, pid_t tid, int fd);
+void ring_seen_clear(struct ring_seen *s);
 /** ring_new() - the structure around mapped memory; ring_free() undoes it, once nothing is used */
 struct trap_ring *ring_new(uint32_t sq_entries, uint32_t cq_entries, uint32_t flags,
 			   void *sq, void *cq, void *sqes);
@@ -384,6 +392,7 @@ struct ring_op {
 	bool known; /* a probe says it is supported */
 	bool file, big;
 	bool polled; /* also on rings with IORING_SETUP_IOPOLL */
+	bool command; /* brings a struct nvme_uring_cmd */
 };
 
 /** ring_op() - Return: the row, or NULL: -EINVAL */
@@ -452,10 +461,13 @@ void ring_poll_stop(struct trap_rings *rs);
 /* ---- ring_client.c ------------------------------------------------------------------------ */
 
 extern const struct host_client_ops ring_client_ops;
+/** ring_client_move() - between our memory and that of @who's process. Return: 0 or -errno. */
+int ring_client_move(const struct ring_who *who, bool to_client, const struct iovec *local,
+		     unsigned int nr_local, const struct iovec *remote, unsigned int nr_remote);
 struct ring_proc *ring_proc_new(struct trap *t, pid_t tid);
 void ring_proc_put(struct ring_proc *p);
-/** ring_proc_alive() - is it still the program it was? */
-bool ring_proc_alive(const struct ring_proc *p);
+/** ring_proc_fresh() - was it still the program it was, a moment ago? */
+bool ring_proc_fresh(struct ring_proc *p);
 
 /* ---- ring_batch.c ------------------------------------------------------------------------- */
 
@@ -472,6 +484,11 @@ bool ring_batch_stage(struct ring_req *q, const struct iovec *local, unsigned in
 /** ring_batch_note() - the same, where it stays until the batch ends: it is not touched */
 bool ring_batch_note(struct ring_req *q, const struct iovec *local, unsigned int nr_local,
 		     const struct iovec *remote, unsigned int nr_remote);
+/** ring_batch_fetch() - read ahead what @list's commands will take from the program; no lock held */
+void ring_batch_fetch(const struct ring_list *list);
+/** ring_batch_fetched() - from what was read ahead. Return: false: it was not. */
+bool ring_batch_fetched(const struct ring_req *q, const struct iovec *local, unsigned int nr_local,
+			const struct iovec *remote, unsigned int nr_remote);
 /** ring_batch_hold() - @q's command is over. Return: whether the batch ends it when it is time. */
 bool ring_batch_hold(struct ring_req *q, int32_t res);
 /** ring_batch_end() - hand everything over, end what was held; no lock held */

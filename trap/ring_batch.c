@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ring_batch.c - what the commands of one submission give their program, in one system call.
+ * ring_batch.c - what the commands of one submission give their program, in one system call; and
+ * what they take from it, in another.
  *
  * process_vm_writev() costs far more for its call than for 4 KiB of data. So while a thread submits
  * several commands, short transfers to the program are copied into the batch's memory, or only
@@ -23,15 +24,18 @@
  * @who:     for whom it submits, NULL: for nobody just now
  * @several: whether it is worth it
  * @alone:   no other thread issues commands
- * @owner:   whose bytes a piece of @remote gets
+ * @local, @remote: pieces, of the same length each; @owner: whose bytes they are
+ * @ahead:   what was read of the program's memory before the commands that want it began
+ * @seq:     of the batch that @ahead is of
  * @ended:   requests whose commands are over
  */
 struct ring_batch {
 	pthread_mutex_t lock; /* @ended, and ring_req.batch of those that are in it */
 	const struct ring_who *who;
 	bool several, alone;
-	char *mem;
+	char *mem, *ahead;
 	size_t used;
+	uint64_t seq;
 	unsigned int nr;
 	struct iovec local[MAX_SEGS], remote[MAX_SEGS];
 	struct ring_req *owner[MAX_SEGS];
@@ -62,6 +66,7 @@ void ring_batch_free(struct ring_batch *b)
 		return;
 	pthread_mutex_destroy(&b->lock);
 	free(b->mem);
+	free(b->ahead);
 	free(b);
 }
 
@@ -70,28 +75,145 @@ const struct ring_who *ring_batch_who(void)
 	return current ? current->who : NULL;
 }
 
+/* pieces that continue each other, as one; the kernel's cost is by piece and by page.
+ * Return: how many are left. */
+static unsigned int join(const struct iovec *v, unsigned int nr, struct iovec *out)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		if (n && (char *)out[n - 1].iov_base + out[n - 1].iov_len == v[i].iov_base)
+			out[n - 1].iov_len += v[i].iov_len;
+		else
+			out[n++] = v[i];
+	}
+	return n;
+}
+
 void ring_batch_begin(struct ring_batch *b, const struct ring_who *who, bool several, bool alone)
 {
 	b->who = who;
 	b->several = several;
 	b->alone = alone;
+	b->seq++;
 	current = b;
+}
+
+/* the data of short commands, as far as there is room. Return: how many. */
+static unsigned int plan(struct ring_batch *b, const struct ring_list *list, struct ring_req **of,
+			 struct iovec *local, struct iovec *remote)
+{
+	struct nvme_uring_cmd cmd;
+	unsigned int n = 0;
+	size_t used = 0;
+
+	for (struct ring_req *q = list->head; q && n < MAX_SEGS; q = q->next) {
+		memcpy(&cmd, q->sqe.s.cmd, sizeof(cmd));
+		if (q->proc != b->who->proc || !host_uring_gives(q->sqe.s.cmd_op, &cmd, &remote[n]) ||
+		    remote[n].iov_len > MAX_XFER || remote[n].iov_len > MEM_SIZE - used)
+			continue;
+		local[n] = (struct iovec){ b->ahead + used, remote[n].iov_len };
+		used += remote[n].iov_len;
+		of[n++] = q;
+	}
+	return n;
+}
+
+void ring_batch_fetch(const struct ring_list *list)
+{
+	struct iovec local[MAX_SEGS], remote[MAX_SEGS];
+	struct ring_req *of[MAX_SEGS];
+	struct ring_batch *b = current;
+	unsigned int n, nr_local, nr_remote;
+
+	if (!b->several || !list->head->next)
+		return;
+	if (!b->ahead)
+		b->ahead = malloc(MEM_SIZE);
+	if (!b->ahead)
+		return;
+	b->seq++; /* what was there is over */
+	n = plan(b, list, of, local, remote);
+	if (n < 2)
+		return;
+	for (unsigned int i = 0; i < n; i++) {
+		of[i]->ahead = remote[i];
+		of[i]->ahead_data = local[i].iov_base;
+	}
+	nr_local = join(local, n, local);
+	nr_remote = join(remote, n, remote);
+	/* whose memory is not there finds out by himself */
+	if (ring_client_move(b->who, false, local, nr_local, remote, nr_remote))
+		return;
+	for (unsigned int i = 0; i < n; i++) {
+		of[i]->ahead_in = b;
+		of[i]->ahead_of = b->seq;
+	}
+}
+
+/* its place in what was read, or NULL */
+static const char *ahead_at(const struct ring_req *q, const struct iovec *remote)
+{
+	size_t off = (uintptr_t)remote->iov_base - (uintptr_t)q->ahead.iov_base;
+
+	if (off > q->ahead.iov_len || remote->iov_len > q->ahead.iov_len - off)
+		return NULL;
+	return q->ahead_data + off;
+}
+
+bool ring_batch_fetched(const struct ring_req *q, const struct iovec *local, unsigned int nr_local,
+			const struct iovec *remote, unsigned int nr_remote)
+{
+	const struct ring_batch *b = current;
+	size_t lo = 0;
+
+	/* a command that waited may be carried out in another batch, or none, or by another thread */
+	if (!b || !b->who || q->proc != b->who->proc || q->ahead_in != b || q->ahead_of != b->seq)
+		return false;
+	for (unsigned int i = 0; i < nr_remote; i++) {
+		if (!ahead_at(q, &remote[i]))
+			return false;
+	}
+	for (unsigned int i = 0; i < nr_remote; i++) {
+		const char *from = ahead_at(q, &remote[i]);
+		size_t left = remote[i].iov_len;
+
+		while (left && nr_local) {
+			size_t n = local->iov_len - lo < left ? local->iov_len - lo : left;
+
+			memcpy((char *)local->iov_base + lo, from, n);
+			from += n;
+			left -= n;
+			lo += n;
+			if (lo == local->iov_len) {
+				local++;
+				nr_local--;
+				lo = 0;
+			}
+		}
+	}
+	return true;
 }
 
 /* all of it failed: whose fault was it? */
 static void write_each(struct ring_batch *b)
 {
 	for (unsigned int i = 0; i < b->nr; i++) {
-		if (trap_vm_xfer(b->who->tid, true, &b->local[i], 1, &b->remote[i], 1))
+		if (ring_client_move(b->who, true, &b->local[i], 1, &b->remote[i], 1))
 			b->owner[i]->flags |= RING_FAULT;
 	}
 }
 
 static void hand_over(struct ring_batch *b)
 {
+	struct iovec local[MAX_SEGS], remote[MAX_SEGS];
+	unsigned int nr_local, nr_remote;
+
 	if (!b->nr)
 		return;
-	if (trap_vm_xfer(b->who->tid, true, b->local, b->nr, b->remote, b->nr))
+	nr_local = join(b->local, b->nr, local);
+	nr_remote = join(b->remote, b->nr, remote);
+	if (ring_client_move(b->who, true, local, nr_local, remote, nr_remote))
 		write_each(b);
 	pthread_mutex_lock(&b->lock);
 	for (unsigned int i = 0; i < b->nr; i++)

@@ -65,12 +65,22 @@ void ring_proc_put(struct ring_proc *p)
 	free(p);
 }
 
-bool ring_proc_alive(const struct ring_proc *p)
+#define CHECK_NS 1000000u /* how long a process is believed to be what it was */
+
+bool ring_proc_fresh(struct ring_proc *p)
 {
+	uint64_t now = ring_now();
 	char byte;
 
+	if (!p)
+		return false;
+	if (now - atomic_load_explicit(&p->checked, memory_order_relaxed) < CHECK_NS)
+		return true;
 	/* memory that is gone reads as nothing; page 0 of a living program is an error */
-	return p->mem >= 0 && pread(p->mem, &byte, 1, 0) != 0;
+	if (p->mem < 0 || pread(p->mem, &byte, 1, 0) == 0)
+		return false;
+	atomic_store_explicit(&p->checked, now, memory_order_relaxed);
+	return true;
 }
 
 /* one piece through @mem. Return: 0 or -EFAULT. */
@@ -122,6 +132,17 @@ static int late_xfer(const struct ring_proc *p, bool to_client, const struct iov
 	return 0;
 }
 
+/* a thread that has ended while others of its process go on has no memory any more */
+int ring_client_move(const struct ring_who *who, bool to_client, const struct iovec *local,
+		     unsigned int nr_local, const struct iovec *remote, unsigned int nr_remote)
+{
+	int err = trap_vm_xfer(who->tid, to_client, local, nr_local, remote, nr_remote);
+
+	if (err != -ESRCH)
+		return err;
+	return late_xfer(who->proc, to_client, local, nr_local, remote, nr_remote);
+}
+
 static int client_xfer(struct host_client *cl, bool to_client, const struct iovec *local,
 		       unsigned int nr_local, const struct iovec *remote, unsigned int nr_remote)
 {
@@ -132,7 +153,7 @@ static int client_xfer(struct host_client *cl, bool to_client, const struct iove
 		return late_xfer(q->proc, to_client, local, nr_local, remote, nr_remote);
 	if (to_client && ring_batch_stage(q, local, nr_local, remote, nr_remote))
 		return 0;
-	return trap_vm_xfer(who->tid, to_client, local, nr_local, remote, nr_remote);
+	return ring_client_move(who, to_client, local, nr_local, remote, nr_remote);
 }
 
 static int client_later(struct host_client *cl, const struct iovec *local, unsigned int nr_local,
@@ -145,7 +166,19 @@ static int client_later(struct host_client *cl, const struct iovec *local, unsig
 		return late_xfer(q->proc, true, local, nr_local, remote, nr_remote);
 	if (ring_batch_note(q, local, nr_local, remote, nr_remote))
 		return 0;
-	return trap_vm_xfer(who->tid, true, local, nr_local, remote, nr_remote);
+	return ring_client_move(who, true, local, nr_local, remote, nr_remote);
 }
 
-const struct host_client_ops ring_client_ops = { .xfer = client_xfer, .later = client_later };
+static int client_early(struct host_client *cl, const struct iovec *local, unsigned int nr_local,
+			const struct iovec *remote, unsigned int nr_remote)
+{
+	if (ring_batch_fetched(req_of(cl, client), local, nr_local, remote, nr_remote))
+		return 0;
+	return client_xfer(cl, false, local, nr_local, remote, nr_remote);
+}
+
+const struct host_client_ops ring_client_ops = {
+	.xfer = client_xfer,
+	.later = client_later,
+	.early = client_early,
+};

@@ -173,10 +173,10 @@ static const struct ring_op ops[RING_NR_OPS] = {
 	[IORING_OP_LINK_TIMEOUT] = { ring_link_timeout_prep, link_timeout_issue, .known = true },
 	[IORING_OP_ASYNC_CANCEL] = { cancel_prep, cancel_issue, .known = true },
 	[IORING_OP_URING_CMD] = { cmd_prep, cmd_issue, .known = true, .file = true,
-				  .polled = true },
+				  .polled = true, .command = true },
 	[RING_OP_NOP128] = { nop_prep, nop_issue, .known = true, .big = true, .polled = true },
 	[RING_OP_URING_CMD128] = { cmd_prep, cmd_issue, .known = true, .file = true, .big = true,
-				   .polled = true },
+				   .polled = true, .command = true },
 };
 
 const struct ring_op *ring_op(uint8_t opcode)

@@ -13,8 +13,7 @@
 
 #include "ring.h"
 
-#define ROUND	 16u	   /* entries taken from one ring before the next has its turn */
-#define CHECK_NS 1000000u /* how long the creator is believed to be who he was */
+#define ROUND	 16u /* entries taken from one ring before the next has its turn */
 
 /* Return: whether there was anything to do */
 static bool serve(struct trap_rings *rs, struct trap_ring *r, uint64_t now)
@@ -37,12 +36,9 @@ static bool serve(struct trap_rings *rs, struct trap_ring *r, uint64_t now)
 		pthread_mutex_unlock(&r->lock);
 	}
 	r->busy_until = now + r->idle_ns;
-	if (now - r->checked > CHECK_NS) {
-		if (!ring_proc_alive(r->creator.proc)) {
-			r->asleep = true; /* its descriptor is about to be closed */
-			return false;
-		}
-		r->checked = now;
+	if (!ring_proc_fresh(r->creator.proc)) {
+		r->asleep = true; /* its descriptor is about to be closed */
+		return false;
 	}
 	return ring_submit(r, &r->creator, ROUND) > 0;
 }
@@ -105,6 +101,10 @@ static int start(struct trap_rings *rs)
 	err = pthread_create(&rs->thread, NULL, poll_thread, rs);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	rs->started = !err;
+	if (!err) {
+		dmn_loop_threads(rs->t->loop, 1);
+		pthread_setname_np(rs->thread, "nvmesim-sqpoll");
+	}
 	return -err;
 }
 
@@ -173,5 +173,6 @@ void ring_poll_stop(struct trap_rings *rs)
 	rs->stop = true;
 	give(rs);
 	pthread_join(rs->thread, NULL);
+	dmn_loop_threads(rs->t->loop, -1);
 	rs->started = false;
 }

@@ -51,6 +51,7 @@ static struct ring_req *req_get(struct trap_ring *r)
 	q->next = q->link = q->timed = NULL;
 	q->proc = NULL;
 	q->res = 0;
+	q->ahead_of = 0;
 	atomic_store_explicit(&q->flags, 0, memory_order_relaxed);
 	return q;
 }
@@ -305,8 +306,27 @@ static int link_timeout(struct chain *c, struct ring_req *q)
 	return 0;
 }
 
+/* a command on its own, that waits for nothing and is carried out at once */
+static bool is_single(const struct ring_req *q)
+{
+	return !q->link && !(q->flags & RING_FAIL) && !q->target.err &&
+	       ring_op(q->sqe.s.opcode)->command;
+}
+
+/* r->lock held, and given up meanwhile */
+static void run_singles(struct trap_ring *r, struct ring_list *singles)
+{
+	if (!singles->head)
+		return;
+	pthread_mutex_unlock(&r->lock);
+	ring_batch_fetch(singles);
+	ring_run(r, singles);
+	pthread_mutex_lock(&r->lock);
+	ring_list_init(singles);
+}
+
 /* r->lock held, and given up while the chain is started */
-static void queue_chain(struct trap_ring *r, struct ring_req *head)
+static void queue_chain(struct trap_ring *r, struct ring_req *head, struct ring_list *singles)
 {
 	struct ring_list ready;
 
@@ -316,6 +336,11 @@ static void queue_chain(struct trap_ring *r, struct ring_req *head)
 		ring_list_add(&r->deferred, head);
 		return;
 	}
+	if (is_single(head)) {
+		start_chain(r, head, singles);
+		return;
+	}
+	run_singles(r, singles); /* in the order of the entries */
 	start_chain(r, head, &ready);
 	pthread_mutex_unlock(&r->lock);
 	ring_run(r, &ready);
@@ -370,6 +395,7 @@ static int copy_sqe(struct trap_ring *r, struct ring_req *q, uint32_t index, uin
 long ring_submit(struct trap_ring *r, const struct ring_who *who, uint32_t max)
 {
 	struct chain c = { NULL, NULL };
+	struct ring_list singles;
 	uint32_t n = ring_ready(r), left;
 	struct ring_req *q, *head;
 	bool full = false, polled;
@@ -383,7 +409,9 @@ long ring_submit(struct trap_ring *r, const struct ring_who *who, uint32_t max)
 	r->inline_now = true;
 	r->last_valid = false;
 	polled = r->flags & IORING_SETUP_SQPOLL;
-	ring_batch_begin(r->rs->batch[polled], who, n > 1, !polled && !r->rs->started);
+	ring_list_init(&singles);
+	ring_batch_begin(r->rs->batch[polled], who, n > 1,
+			 !polled && !dmn_loop_threads(r->rs->t->loop, 0));
 	while (left) {
 		q = req_get(r);
 		full = !q;
@@ -414,13 +442,14 @@ long ring_submit(struct trap_ring *r, const struct ring_who *who, uint32_t max)
 
 		head = append(&c, q);
 		if (head)
-			queue_chain(r, head);
+			queue_chain(r, head, &singles);
 		/* as Linux: an error at the end of the submission, unless all are wanted */
 		if (err && !linked && !(r->flags & IORING_SETUP_SUBMIT_ALL))
 			break;
 	}
 	if (c.head)
-		queue_chain(r, c.head);
+		queue_chain(r, c.head, &singles);
+	run_singles(r, &singles);
 	atomic_store_explicit(&r->sq->head, r->sq_head, memory_order_release);
 	pthread_mutex_unlock(&r->lock);
 	ring_batch_end();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trap.c - the supervisor: takes notifications from the listener, finds their row, replies.
+ * trap.c - the supervisor: what there is to serve, from beginning to end. receive.c serves.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,89 +22,18 @@
 
 #define trap_of(ptr, member) ((struct trap *)((char *)(ptr)-offsetof(struct trap, member)))
 
-/* ---- notifications ---------------------------------------------------------------------- */
-
-/* a kernel newer than the headers may move more than they declare: SECCOMP_GET_NOTIF_SIZES */
-#define ROOM 256
-
-union notif {
-	struct seccomp_notif n;
-	uint8_t room[ROOM];
-};
-
-union resp {
-	struct seccomp_notif_resp r;
-	uint8_t room[ROOM];
-};
-
-void trap_send(struct trap *t, uint64_t id, long ret)
-{
-	union resp resp = { .room = { 0 } };
-
-	resp.r.id = id;
-	if (ret == TRAP_CONTINUE)
-		resp.r.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-	else if (ret < 0)
-		resp.r.error = ret;
-	else
-		resp.r.val = ret;
-	/* ENOENT: the caller was killed meanwhile, and nobody waits for this */
-	while (ioctl(t->listener.fd, SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0 && errno == EINTR)
-		;
-}
-
-bool trap_valid(struct trap *t, uint64_t id)
-{
-	return ioctl(t->listener.fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
-}
-
-static const struct trap_row *row_of(int nr)
-{
-	for (unsigned int i = 0; i < trap_nr_rows; i++) {
-		if (trap_rows[i].nr == nr)
-			return &trap_rows[i];
-	}
-	return NULL;
-}
-
-static void serve(struct trap *t)
-{
-	union notif rx = { .room = { 0 } }; /* the kernel insists on zeroes */
-	struct trap_req rq = { .t = t, .arg = (const uint64_t *)rx.n.data.args };
-	struct trap_sys_path sys;
-	long ret = TRAP_CONTINUE;
-
-	if (ioctl(t->listener.fd, SECCOMP_IOCTL_NOTIF_RECV, &rx) < 0)
-		return; /* ENOENT, EINTR: the caller was killed, or a signal; epoll will tell */
-	rq.id = rx.n.id;
-	rq.tid = rx.n.pid;
-	rq.row = row_of(rx.n.data.nr);
-	/* pid 0: a task this process cannot name (another pid namespace), so cannot look into */
-	if (rq.row && rq.tid && (rq.row->path < 0 || trap_path(&rq, &sys)))
-		ret = rq.row->handle(&rq);
-	if (ret != TRAP_SENT)
-		trap_send(t, rq.id, ret);
-}
-
-/*
- * One notification a wake: asking the listener for another costs what epoll_wait() costs, and with
- * SYNC_WAKE_UP the caller that has its reply runs on this processor as soon as we sleep.
- */
+/* what is received is the receiving thread's; the loop hears of the end */
 static void listener_ready(struct dmn_fd *f, uint32_t events)
 {
 	struct trap *t = trap_of(f, listener);
 
-	if (events & EPOLLIN) {
-		serve(t);
+	if (!(events & (EPOLLHUP | EPOLLERR)))
 		return;
-	}
-	if (events & (EPOLLHUP | EPOLLERR)) {
-		/* would be reported for ever */
-		dmn_loop_del(t->loop, &t->listener);
-		trap_calls_check(t, false);
-		if (t->gone)
-			t->gone(t->arg); /* may free us */
-	}
+	/* would be reported for ever */
+	dmn_loop_del(t->loop, &t->listener);
+	trap_calls_check(t, false);
+	if (t->gone)
+		t->gone(t->arg); /* may free us */
 }
 
 static void tick_ready(struct dmn_fd *f, uint32_t events)
@@ -171,7 +100,8 @@ static const char *missing(struct trap *t)
 
 	if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0)
 		return "the kernel, or a container profile, does not let this process use seccomp";
-	if (sizes.seccomp_notif > ROOM || sizes.seccomp_notif_resp > ROOM)
+	if (sizes.seccomp_notif > TRAP_NOTIF_ROOM ||
+	    sizes.seccomp_notif_resp > TRAP_NOTIF_ROOM)
 		return "the kernel's seccomp notifications are longer than this program knows";
 	/* no notification has this id; a kernel that knows the flag says so, others say EINVAL */
 	if (ioctl(t->listener.fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 && errno == EINVAL)
@@ -265,13 +195,18 @@ struct trap *trap_new(struct dmn_machine *m, int listener, uid_t owner,
 		goto fail;
 	}
 	if (t->tick.fd < 0 || dmn_loop_add(t->loop, &t->tick, EPOLLIN) ||
-	    trap_rings_init(t) || dmn_loop_add(t->loop, &t->listener, EPOLLIN)) {
+	    trap_rings_init(t) || dmn_loop_add(t->loop, &t->listener, 0)) {
 		snprintf(err, len, "the event loop takes no more descriptors");
+		goto fail;
+	}
+	if (trap_receive_start(t)) {
+		snprintf(err, len, "no thread can be started");
+		dmn_loop_del(t->loop, &t->listener);
 		goto fail;
 	}
 	t->watch.added = node_added;
 	t->watch.removed = node_removed;
-	dmn_machine_watch(m, &t->watch);
+	dmn_machine_watch(m, &t->watch); /* it is our turn: nothing is served before */
 	return t;
 fail:
 	trap_destroy(t);
@@ -299,6 +234,7 @@ void trap_free(struct trap *t)
 		return;
 	dmn_loop_del(t->loop, &t->listener);
 	dmn_loop_del(t->loop, &t->tick);
+	trap_receive_stop(t);
 	trap_detach(t);
 	trap_rings_end(t);
 	free(t->nodes);

@@ -139,13 +139,15 @@ int trap_vm_xfer(pid_t tid, bool to_client, const struct iovec *local, unsigned 
 		 const struct iovec *remote, unsigned int nr_remote)
 {
 	size_t bytes = 0;
+	ssize_t n;
 
 	for (unsigned int i = 0; i < nr_local; i++)
 		bytes += local[i].iov_len;
 	if (nr_local > IOV_MAX || nr_remote > IOV_MAX || bytes > 1u << 30)
 		return xfer_long(tid, to_client, (struct cursor){ local, nr_local, 0 },
 				 (struct cursor){ remote, nr_remote, 0 });
-	if (move(tid, to_client, local, nr_local, remote, nr_remote) != (ssize_t)bytes)
-		return -EFAULT;
-	return 0;
+	n = move(tid, to_client, local, nr_local, remote, nr_remote);
+	if (n == (ssize_t)bytes)
+		return 0;
+	return n == -ESRCH ? -ESRCH : -EFAULT;
 }

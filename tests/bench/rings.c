@@ -24,7 +24,7 @@ static int dma_xfer(void *opaque, enum sim_dma_dir dir, const struct sim_dma_vec
 	for (unsigned int i = 0; i < n; i++) {
 		void *host = (void *)(uintptr_t)vec[i].iova;
 
-		if (dir == SIM_DMA_READ)
+		if (sim_dma_reads(dir))
 			memcpy(vec[i].buf, host, vec[i].len);
 		else
 			memcpy(host, vec[i].buf, vec[i].len);

@@ -96,7 +96,7 @@ static int dma_xfer(void *opaque, enum sim_dma_dir dir, const struct sim_dma_vec
 
 	if (atomic_load(&f->dma_dead))
 		return SIM_EFAULT;
-	if (dir != SIM_DMA_READ && atomic_load(&f->dma_fail_in) &&
+	if (!sim_dma_reads(dir) && atomic_load(&f->dma_fail_in) &&
 	    atomic_fetch_sub(&f->dma_fail_in, 1) == 1)
 		return SIM_EFAULT;
 	if (f->sgl && dir == SIM_DMA_WRITE && n == 1 && vec->len == sizeof(id) &&

@@ -35,7 +35,7 @@ static int port_xfer(void *opaque, enum sim_dma_dir dir, const struct sim_dma_ve
 	for (unsigned int i = 0; i < n; i++) {
 		if (!mapped(d, vec[i].iova, vec[i].len))
 			return SIM_EFAULT;
-		if (dir == SIM_DMA_READ)
+		if (sim_dma_reads(dir))
 			memcpy(vec[i].buf, drv_ptr(d, vec[i].iova), vec[i].len);
 		else
 			memcpy(drv_ptr(d, vec[i].iova), vec[i].buf, vec[i].len);
