@@ -116,7 +116,7 @@ static bool is_sound(const struct sim_fdp_ns *f, uint64_t lba, uint32_t entry)
 	const struct sim_fdp *g = f->g;
 	const uint32_t unit = entry - 1;
 
-	return lba < f->ns->nsze && unit < g->units * g->p.nrg &&
+	return lba < f->ns->nsze && unit < atomic_load(&g->head->high) * g->p.nrg &&
 	       fdp_state(atomic_load(&g->unit[unit].word)) != FDP_FREE &&
 	       g->log[unit].found + f->block <= g->cap &&
 	       sim_blocks_find_alloc(&f->ns->media.blocks, lba, lba + 1, true) == lba;

@@ -26,6 +26,7 @@ static uint32_t pop(struct sim_fdp *g, struct fdp_rg *r, uint32_t rg)
 	}
 	assert(r->virgin < g->units);
 	unit = r->virgin++ * g->p.nrg + rg;
+	atomic_store(&g->unit[unit].word, 0); /* nobody has looked at it so far */
 	high = atomic_load(&g->head->high);
 	while (high < r->virgin && !atomic_compare_exchange_weak(&g->head->high, &high, r->virgin))
 		;
@@ -47,6 +48,7 @@ uint32_t sim_fdp_take(struct sim_fdp *g, uint32_t rg, uint16_t ruhid, bool colle
 		struct fdp_unit *u = &g->unit[unit];
 
 		g->log[unit].nr = 0;
+		atomic_store(&u->written, 0);
 		atomic_store(&u->word, fdp_word(FDP_OPEN, ruhid, erases_of(atomic_load(&u->word))));
 	}
 	return unit;

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_fdp_restart.c - the endurance group after processes that were killed at any instruction,
+ * with configurations that change, and with areas that hold anything.
+ */
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fdp_fx.h"
+
+#define KILLS  60
+#define BLOCKS 1024u
+#define BYTES  (BLOCKS * 4096)
+
+/** struct shared - what the dying process has told before: @acked blocks; @busy: of the command in
+ * flight */
+struct shared {
+	volatile uint64_t acked, busy;
+};
+
+struct machine {
+	char dir[32];
+	struct ffx x;
+	struct sim_journal_port port;
+	struct shared *said;
+	uint64_t rng;
+};
+
+static uint32_t below(struct machine *m, uint32_t n)
+{
+	m->rng ^= m->rng << 13;
+	m->rng ^= m->rng >> 7;
+	m->rng ^= m->rng << 17;
+	return (uint32_t)(m->rng >> 20) % n;
+}
+
+static void up(struct machine *m)
+{
+	char path[64];
+	struct sim_msg msg = {""};
+	struct store_file_params fp = {.path = path, .size = BYTES, .create = true};
+
+	snprintf(path, sizeof(path), "%s/disk", m->dir);
+	if (store_journal_open(m->dir, "s", &m->port, &msg))
+		fail_msg("%s", msg.text);
+	ffx_params(&m->x);
+	m->x.p.ns.store = store_file_new(&fp, &msg);
+	if (!m->x.p.ns.store)
+		fail_msg("%s", msg.text);
+	m->x.p.ns_bytes = BYTES;
+	m->x.p.journal = m->port;
+	m->x.d = drv_new(&m->x.p);
+	drv_start(m->x.d);
+	m->x.buf = drv_alloc(m->x.d, 512 * KIB);
+	m->x.rbuf = drv_alloc(m->x.d, 64 * KIB);
+}
+
+static void down(struct machine *m)
+{
+	drv_free(m->x.d);
+	store_free(m->x.p.ns.store);
+	store_journal_close(&m->port);
+}
+
+/* until it is killed */
+static void write_for_ever(struct machine *m)
+{
+	for (;;) {
+		uint32_t n = 1 + below(m, 16), lba = below(m, BLOCKS - n), pid = below(m, 2);
+
+		if (!below(m, 20)) {
+			ffx_trim(&m->x, lba, n);
+			continue;
+		}
+		m->said->busy = n;
+		ffx_write(&m->x, pid, lba, n);
+		m->said->acked += n;
+		m->said->busy = 0;
+		if (!below(m, 50))
+			ffx_update(&m->x, 1, &(uint16_t){(uint16_t)pid}, 1);
+	}
+}
+
+/* units and blocks fit together, and the statistics have what was acknowledged */
+static void check(struct machine *m)
+{
+	struct ffx_stats s = ffx_stats(&m->x);
+	uint64_t acked = m->said->acked * 4096, valid = 0;
+	struct sim_fdp_info info;
+	struct sim_fdp_ru ru[256];
+
+	assert_int_equal(sim_fdp_info(m->x.d->subsys, &info), 0);
+	assert_true(s.hbmw == acked || s.hbmw == acked + m->said->busy * 4096);
+	assert_true(s.mbmw >= s.hbmw);
+	assert_int_equal(s.mbe % info.runs, 0);
+	assert_true(info.nr_ru <= 256);
+	assert_int_equal(sim_fdp_rus(m->x.d->subsys, 0, 256, ru), info.nr_ru);
+	for (uint64_t i = 0; i < info.nr_ru; i++) {
+		assert_true(ru[i].valid <= ru[i].written && ru[i].written <= info.runs);
+		assert_true(ru[i].state || !ru[i].written);
+		valid += ru[i].valid;
+	}
+	assert_true(valid <= BYTES);
+	m->said->acked = s.hbmw / 4096;
+	m->said->busy = 0;
+}
+
+static void remove_all(struct machine *m)
+{
+	DIR *dir = opendir(m->dir);
+	struct dirent *e;
+	char path[300];
+
+	while (dir && (e = readdir(dir))) {
+		snprintf(path, sizeof(path), "%s/%s", m->dir, e->d_name);
+		unlink(path);
+	}
+	closedir(dir);
+	rmdir(m->dir);
+}
+
+static void test_kill(void **state)
+{
+	struct machine m = {.rng = 0x9e3779b97f4a7c15};
+	uint64_t moved;
+	struct sim_fdp_info info;
+
+	strcpy(m.dir, "/tmp/fdp.XXXXXX");
+	assert_non_null(mkdtemp(m.dir));
+	m.said = mmap(NULL, sizeof(*m.said), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
+	assert_ptr_not_equal(m.said, MAP_FAILED);
+	for (unsigned int i = 0; i < KILLS; i++) {
+		uint64_t before = m.said->acked;
+		unsigned int turns = 100 + below(&m, 400);
+		pid_t pid = fork();
+		int status;
+
+		assert_true(pid >= 0);
+		if (!pid) {
+			up(&m);
+			write_for_ever(&m);
+		}
+		/* after some commands, in the middle of whatever it does then */
+		while (m.said->acked < before + turns)
+			if (waitpid(pid, &status, WNOHANG) == pid)
+				fail_msg("the process has ended by itself: %x", status);
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		below(&m, 2);
+		m.rng += m.said->acked;
+		up(&m);
+		check(&m);
+		down(&m);
+	}
+	/* what they have left can be collected, all of it */
+	up(&m);
+	for (uint32_t i = 0; i < 20 * BLOCKS; i += 8) {
+		ffx_write(&m.x, i / 8 % 2, i % BLOCKS, 8);
+		m.said->acked += 8;
+	}
+	check(&m);
+	assert_int_equal(sim_fdp_info(m.x.d->subsys, &info), 0);
+	moved = info.moved;
+	assert_true(moved > 0);
+	down(&m);
+	munmap(m.said, sizeof(*m.said));
+	remove_all(&m);
+}
+
+/* another configuration is another group: nothing is in its units, and nothing is lost */
+static void test_other_configuration(void **state)
+{
+	struct ffx x;
+	uint8_t *p;
+
+	ffx_params(&x);
+	ffx_up(&x);
+	memset(drv_ptr(x.d, x.buf), 0x5a, 4096);
+	ffx_write(&x, 1, 7, 1);
+	ffx_down(&x);
+	x.p.fdp.runs = 512 * KIB;
+	ffx_up(&x);
+	assert_int_equal(ffx_stats(&x).hbmw, 0);
+	assert_int_equal(ffx_ruamw(&x, 1, 1), 128);
+	assert_int_equal(ffx_io(&x, OP_READ, 1, NO_PID, 7, 1, 0, 4096), 0);
+	p = drv_ptr(x.d, x.buf);
+	assert_int_equal(p[0], 0x5a);
+	ffx_write(&x, 1, 7, 1);
+	ffx_down(&x);
+	/* as it was: that map is of another life */
+	x.p.fdp.runs = 256 * KIB;
+	ffx_up(&x);
+	assert_int_equal(ffx_stats(&x).hbmw, 0);
+	ffx_down(&x);
+	/* off for a time, in which blocks go */
+	ffx_up(&x);
+	ffx_write(&x, 1, 0, 32);
+	ffx_down(&x);
+	x.p.fdp.on = false;
+	x.p.ns.ruhs.nr = 0;
+	ffx_up(&x);
+	ffx_trim(&x, 0, 16);
+	ffx_down(&x);
+	x.p.fdp.on = true;
+	x.p.ns.ruhs.nr = 2;
+	ffx_up(&x);
+	struct sim_fdp_ru ru[128];
+	uint64_t valid = 0;
+	int64_t n = sim_fdp_rus(x.d->subsys, 0, 128, ru);
+
+	for (int64_t i = 0; i < n; i++)
+		valid += ru[i].valid;
+	assert_int_equal(valid, 16 * 4096);
+	ffx_end(&x);
+}
+
+/* areas that the power was cut over hold anything: a start makes sense of it, and it goes on */
+static void test_anything(void **state)
+{
+	uint64_t rng = 0x9e3779b97f4a7c15;
+
+	for (unsigned int round = 0; round < 200; round++) {
+		struct memj_item *group, *map;
+		struct sim_fdp_ru ru[128];
+		struct ffx x;
+		int64_t n;
+
+		ffx_params(&x);
+		x.p.fdp.persistent = round % 2;
+		ffx_up(&x);
+		for (uint32_t i = 0; i < 4096; i += 8)
+			ffx_write(&x, i / 8 % 2, i * 5 % 2040, 8);
+		ffx_down(&x);
+		group = memj_find(&x.j, 'a', 11, 1);
+		map = memj_find(&x.j, 'a', 12, 1);
+		for (unsigned int i = 0; i < 40; i++) {
+			/* slots and units; the map */
+			rng = rng * 6364136223846793005 + 1442695040888963407;
+			((uint8_t *)group->buf)[16384 + (rng >> 33) % 8192] ^= (uint8_t)(rng >> 20);
+			((uint8_t *)map->buf)[8192 + (rng >> 30) % 8192] ^= (uint8_t)(rng >> 12);
+		}
+		ffx_up(&x);
+		for (uint32_t i = 0; i < 8192; i += 8)
+			ffx_write(&x, i / 8 % 2, i * 3 % 2040, 8);
+		n = sim_fdp_rus(x.d->subsys, 0, 128, ru);
+		for (int64_t i = 0; i < n; i++)
+			assert_true(ru[i].valid <= ru[i].written && ru[i].written <= 256 * KIB);
+		ffx_end(&x);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_kill),
+		cmocka_unit_test(test_other_configuration),
+		cmocka_unit_test(test_anything),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
