@@ -85,7 +85,7 @@ static void port_arm(void *opaque, uint64_t deadline_ns)
 {
 	struct drv *d = opaque;
 
-	d->armed = deadline_ns;
+	__atomic_store_n(&d->armed, deadline_ns, __ATOMIC_RELAXED);
 }
 
 static void port_news(void *opaque, struct sim_fn *fn, enum sim_fn_change what)
