@@ -71,6 +71,7 @@ struct conf_ctrl {
 	uint16_t sriov_max_vfs, sriov_vq_flexible, sriov_vi_flexible;
 	uint32_t sriov_max_vi_per_vf, sriov_max_vq_per_vf;
 	uint32_t max_ioqpairs, num_queues;
+	uint8_t smart_critical_warning;
 	uint32_t cmb_size_mb;
 	bool legacy_cmb, dbcs, msix_exclusive_bar;
 	bool ioeventfd; /* changes nothing: see its key */

@@ -62,6 +62,11 @@ int conf_link_memory(struct conf *c, unsigned int i, char *err, size_t len)
 	if (find_memory(c, i, err, len))
 		return -1;
 	ctrl = &c->ctrl[i];
+	if (ctrl->smart_critical_warning & 0x20 && ctrl->memory_index < 0)
+		return FAIL(
+			ctrl, "smart_critical_warning",
+			"unsupported smart critical warning bits: 0x20 is of a Persistent Memory "
+			"Region, and there is none");
 	if (ctrl->memory_index < 0)
 		return 0;
 	if (ctrl->sriov_max_vfs)

@@ -631,6 +631,15 @@ struct sim_hmb_info {
 };
 void sim_hmb_info(struct sim_fn *fn, struct sim_hmb_info *info);
 
+/**
+ * sim_smart_warn() - Critical Warning bits that the SMART / Health log page has besides those the device
+ * finds itself (QEMU's smart_critical_warning); new ones are reported to a host that enabled them
+ * Return: 0, or %SIM_EINVAL: a bit that is reserved, or of a Persistent Memory Region there is none of.
+ */
+int sim_smart_warn(struct sim_fn *fn, uint8_t warning);
+/** sim_smart_warned() - Return: what was given last, 0 at first */
+uint8_t sim_smart_warned(struct sim_fn *fn);
+
 /** sim_fn_cntlid() - Controller Identifier of the function's controller */
 uint16_t sim_fn_cntlid(const struct sim_fn *fn);
 

@@ -265,6 +265,8 @@ int build_ctrl(struct build *b, unsigned int i)
 		mach_fn_free(f);
 		return build_fail(b, &cc->where, "%s", msg.text);
 	}
+	if (sim_smart_warn(f->fn, cc->smart_critical_warning))
+		return build_fail(b, &cc->where, "unsupported smart critical warning bits");
 	b->fn[i] = f;
 	if (mach_place(f, cc, &msg))
 		return build_fail(b, &cc->where, "%s", msg.text);

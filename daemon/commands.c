@@ -366,6 +366,7 @@ static const struct ctl_row rows[] = {
 	 "PCI functions; bind, unbind, reset, vfs, override, remove, rescan", ctl_cmd_pci},
 	{"hotplug", "action word [word2] [word3]",
 	 "add a controller as on a command line; remove or unplug one", ctl_cmd_hotplug},
+	{"set", "node [key value]", "show or set what can be changed while it runs", ctl_cmd_set},
 	{"stop", "", "end the daemon; its nodes vanish", cmd_stop},
 	{"attach", "pid", "serve the program whose seccomp listener is passed along", cmd_attach},
 	{"help", "", "the commands", cmd_help},

@@ -95,6 +95,7 @@ struct dmn_node *ctl_find_node(struct ctl_ctx *x, struct json_object *name);
 
 /* ---- the handlers in files of their own ---- */
 
+struct json_object *ctl_cmd_set(struct ctl_ctx *x); /* cmd_set.c */
 struct json_object *ctl_cmd_fdp(struct ctl_ctx *x); /* cmd_fdp.c */
 struct json_object *ctl_cmd_zones(struct ctl_ctx *x); /* cmd_zones.c */
 struct json_object *ctl_cmd_pci(struct ctl_ctx *x);   /* cmd_pci.c */

@@ -568,7 +568,7 @@ struct sim_ctrl {
 	struct sim_counters cnt_mem; /* when no journal cell backs them */
 	_Atomic uint64_t power_on_ns; /* clock when power-on time was last accounted */
 	uint8_t smart_warned;	     /* critical warning bits already reported */
-	uint8_t smart_inject;	     /* critical warning bits set from outside */
+	_Atomic uint8_t smart_inject; /* critical warning bits set from outside */
 	_Atomic uint64_t ka_deadline; /* Keep Alive timer, 0 off */
 	uint32_t attached[(SIM_NN + 32) / 32]; /* bit NSID */
 	uint32_t parked[(SIM_NN + 32) / 32]; /* attached, but CC.CSS leaves its command set out */

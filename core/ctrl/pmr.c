@@ -67,9 +67,17 @@ void sim_pmr_write_ctl(struct sim_ctrl *c, uint64_t val)
 
 uint64_t sim_pmr_sts(struct sim_ctrl *c)
 {
+	const bool was = c->pmr.unreliable;
+
 	if (!c->pmr.m.mem)
 		return 0;
 	sim_pmr_sync(c);
+	if (!was && c->pmr.unreliable) { /* a critical warning */
+		sim_write_lock(&c->subsys->lock);
+		sim_smart_check(c);
+		sim_write_unlock(&c->subsys->lock);
+		sim_irq_flush(c);
+	}
 	return (sim_pmr_ready(c) ? 0 : 1u << NVME_PMRSTS_NRDY_SHIFT) |
 	       (c->pmr.unreliable ? HSTS_UNRELIABLE << NVME_PMRSTS_HSTS_SHIFT : 0) |
 	       (c->pmr.m.cbai ? 1u << NVME_PMRSTS_CBAI_SHIFT : 0);

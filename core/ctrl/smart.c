@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "../pci/pci.h"
 #include "../persist/persist.h"
 #include "tables.h"
 
@@ -17,6 +18,8 @@
 enum {
 	WARN_SPARE = 1 << 0,
 	WARN_TEMP = 1 << 1,
+	WARN_PMR = 1 << 5,
+	WARN_ANY = 0x1f, /* of every controller */
 };
 static const struct {
 	uint8_t warning;
@@ -100,6 +103,8 @@ static uint8_t smart_warnings(const struct sim_ctrl *c)
 	/* section 5.1.25.1.3: at or above the over, at or below the under temperature threshold */
 	if (SIM_TEMP_K >= c->feat.temp_over[0] || SIM_TEMP_K <= c->feat.temp_under[0])
 		warn |= WARN_TEMP;
+	if (c->pmr.unreliable)
+		warn |= WARN_PMR;
 	return warn;
 }
 
@@ -117,6 +122,25 @@ void sim_smart_check(struct sim_ctrl *c)
 	for (size_t i = 0; i < sizeof(warn_rows) / sizeof(warn_rows[0]); i++)
 		if (fresh & warn_rows[i].warning)
 			sim_aer_event(c, NVME_AER_SMART, warn_rows[i].info, NVME_LOG_LID_SMART);
+}
+
+int sim_smart_warn(struct sim_fn *fn, uint8_t warning)
+{
+	struct sim_ctrl *c = fn->ctrl;
+
+	if (warning & ~(WARN_ANY | (c->pmr.m.mem ? WARN_PMR : 0)))
+		return SIM_EINVAL;
+	sim_write_lock(&c->subsys->lock);
+	c->smart_inject = warning;
+	sim_smart_check(c);
+	sim_write_unlock(&c->subsys->lock);
+	sim_irq_flush(c);
+	return 0;
+}
+
+uint8_t sim_smart_warned(struct sim_fn *fn)
+{
+	return fn->ctrl->smart_inject;
 }
 
 /* 128-bit little endian fields: the upper half is beyond any counter here */

@@ -75,6 +75,35 @@ static void test_show_format_and_paths(void **state)
 	close(fd);
 }
 
+static void test_set(void **state)
+{
+	int fd = dial(*state);
+
+	expect(fd, "{\"cmd\":\"set\",\"node\":\"nvmesim0\"}\n", "\"smart_critical_warning\":0");
+	expect(fd,
+	       "{\"cmd\":\"set\",\"node\":\"nvmesim0\",\"key\":\"smart_critical_warning\","
+	       "\"value\":\"0x4\"}\n",
+	       "\"smart_critical_warning\":4");
+	expect(fd,
+	       "{\"cmd\":\"set\",\"node\":\"nvmesim0\",\"key\":\"smart_critical_warning\","
+	       "\"value\":32}\n",
+	       "unsupported smart critical warning bits");
+	expect(fd,
+	       "{\"cmd\":\"set\",\"node\":\"nvmesim0\",\"key\":\"smart_critical_warning\"}\n",
+	       "to which");
+	expect(fd,
+	       "{\"cmd\":\"set\",\"node\":\"nvmesim0\",\"key\":\"smart_critical_warning\","
+	       "\"value\":256}\n",
+	       "\"ok\":false");
+	expect(fd, "{\"cmd\":\"set\",\"node\":\"nvmesim0\",\"key\":\"serial\",\"value\":1}\n",
+	       "'serial' cannot be set; allowed: smart_critical_warning");
+	expect(fd, "{\"cmd\":\"set\",\"node\":\"nvmesim0\",\"key\":7}\n", "cannot be set");
+	expect(fd, "{\"cmd\":\"set\",\"node\":\"nvmesim0n1\"}\n", "is a namespace");
+	expect(fd, "{\"cmd\":\"set\"}\n", "of which");
+	expect(fd, "{\"cmd\":\"set\",\"node\":\"nvmesim0\"}\n", "\"smart_critical_warning\":4");
+	close(fd);
+}
+
 static void test_ana(void **state)
 {
 	int fd = dial(*state);
@@ -295,6 +324,7 @@ int main(void)
 		served(test_show),
 		cmocka_unit_test_setup_teardown(test_show_format_and_paths, begin_paths, finish),
 		cmocka_unit_test_setup_teardown(test_ana, begin_paths, finish),
+		served(test_set),
 		served(test_bad_lines_do_not_end_the_conversation),
 		served(test_partial_and_joined_lines),
 		served(test_endless_line_is_cut),

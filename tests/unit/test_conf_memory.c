@@ -17,37 +17,46 @@ static void test_bad(void **state)
 {
 	static const struct machine rows[] = {
 		/* QEMU's sentences */
-		{{CTRL ",pmrdev=m"}, CTRL ",pmrdev=m: pmrdev: Device 'm' not found"},
-		{{MEM, CTRL ",pmrdev=m,msix-exclusive-bar=on"},
-		 CTRL
-		 ",pmrdev=m,msix-exclusive-bar=on: pmrdev: not enough BARs available to enable "
-		 "PMR; BAR 4 is that of msix-exclusive-bar"},
-		{{MEM, CTRL ",pmrdev=m", "-device nvme,serial=b,pmrdev=m"},
-		 "-device nvme,serial=b,pmrdev=m: pmrdev: can't use already busy memdev: m"},
-		{{"-object memory-backend-file,id=m,size=1M", CTRL ",pmrdev=m"},
-		 "-object memory-backend-file,id=m,size=1M: mem-path: mem-path property not set"},
-		{{"-device nvme-subsys,id=s",
-		  CTRL ",subsys=s,sriov_max_vfs=1,sriov_vq_flexible=2,sriov_vi_flexible=1,"
-		       "cmb_size_mb=1"},
-		 CTRL ",subsys=s,sriov_max_vfs=1,sriov_vq_flexible=2,sriov_vi_flexible=1,"
-		      "cmb_size_mb=1: cmb_size_mb: CMB is not supported with SR-IOV"},
-		{{MEM, "-device nvme-subsys,id=s",
+		{ { CTRL ",pmrdev=m" }, CTRL ",pmrdev=m: pmrdev: Device 'm' not found" },
+		{ { MEM, CTRL ",pmrdev=m,msix-exclusive-bar=on" },
 		  CTRL
-		  ",subsys=s,sriov_max_vfs=1,sriov_vq_flexible=2,sriov_vi_flexible=1,pmrdev=m"},
-		 CTRL ",subsys=s,sriov_max_vfs=1,sriov_vq_flexible=2,sriov_vi_flexible=1,pmrdev=m: "
-		      "pmrdev: PMR is not supported with SR-IOV"},
+		  ",pmrdev=m,msix-exclusive-bar=on: pmrdev: not enough BARs available to enable "
+		  "PMR; BAR 4 is that of msix-exclusive-bar" },
+		{ { MEM, CTRL ",pmrdev=m", "-device nvme,serial=b,pmrdev=m" },
+		  "-device nvme,serial=b,pmrdev=m: pmrdev: can't use already busy memdev: m" },
+		{ { "-object memory-backend-file,id=m,size=1M", CTRL ",pmrdev=m" },
+		  "-object memory-backend-file,id=m,size=1M: mem-path: mem-path property not set" },
+		{ { "-device nvme-subsys,id=s",
+		    CTRL ",subsys=s,sriov_max_vfs=1,sriov_vq_flexible=2,sriov_vi_flexible=1,"
+			 "cmb_size_mb=1" },
+		  CTRL ",subsys=s,sriov_max_vfs=1,sriov_vq_flexible=2,sriov_vi_flexible=1,"
+		       "cmb_size_mb=1: cmb_size_mb: CMB is not supported with SR-IOV" },
+		{ { MEM, "-device nvme-subsys,id=s",
+		    CTRL
+		    ",subsys=s,sriov_max_vfs=1,sriov_vq_flexible=2,sriov_vi_flexible=1,pmrdev=m" },
+		  CTRL
+		  ",subsys=s,sriov_max_vfs=1,sriov_vq_flexible=2,sriov_vi_flexible=1,pmrdev=m: "
+		  "pmrdev: PMR is not supported with SR-IOV" },
 		/* our own */
-		{{CTRL ",legacy-cmb=on"},
-		 CTRL ",legacy-cmb=on: legacy-cmb: there is no Controller Memory Buffer; give "
-		      "cmb_size_mb"},
-		{{CTRL ",hmb_size=1000"},
-		 CTRL ",hmb_size=1000: hmb_size: must be a multiple of 4096, less than 16T"},
-		{{CTRL ",hmb_size=16T"},
-		 CTRL
-		 ",hmb_size=16T: hmb_size: must be a multiple of 4096, less than 16T, not '16T'"},
-		{{CTRL ",cmb_size_mb=1048576"},
-		 CTRL ",cmb_size_mb=1048576: cmb_size_mb: must be between 0 and 1048575, not "
-		      "'1048576'"},
+		{ { CTRL ",smart_critical_warning=0x24" },
+		  CTRL ",smart_critical_warning=0x24: smart_critical_warning: unsupported smart "
+		       "critical "
+		       "warning bits: 0x20 is of a Persistent Memory Region, and there is none" },
+		{ { CTRL ",smart_critical_warning=64" },
+		  CTRL
+		  ",smart_critical_warning=64: smart_critical_warning: must be between 0 and 63, "
+		  "not '64'" },
+		{ { CTRL ",legacy-cmb=on" },
+		  CTRL ",legacy-cmb=on: legacy-cmb: there is no Controller Memory Buffer; give "
+		       "cmb_size_mb" },
+		{ { CTRL ",hmb_size=1000" },
+		  CTRL ",hmb_size=1000: hmb_size: must be a multiple of 4096, less than 16T" },
+		{ { CTRL ",hmb_size=16T" },
+		  CTRL
+		  ",hmb_size=16T: hmb_size: must be a multiple of 4096, less than 16T, not '16T'" },
+		{ { CTRL ",cmb_size_mb=1048576" },
+		  CTRL ",cmb_size_mb=1048576: cmb_size_mb: must be between 0 and 1048575, not "
+		       "'1048576'" },
 	};
 	char err[1024];
 	struct conf c;
@@ -87,7 +96,7 @@ static void test_words(void **state)
 
 static void test_defaults(void **state)
 {
-	static const char *const words[] = {CTRL};
+	static const char *const words[] = { CTRL };
 	char err[1024];
 	struct conf c;
 
@@ -105,19 +114,19 @@ static void test_file(void **state)
 	static const struct {
 		const char *text, *err;
 	} rows[] = {
-		{"[controller c]\nserial = a\npmr = f\n", NULL},
-		{"[controller c]\nserial = a\npmr = f\npmr_size = 1M\n", NULL},
-		{"[memory m]\nmem-path = f\nshare = on\n[controller c]\nserial = a\npmrdev = m\n",
-		 NULL},
-		{"[controller c]\nserial = a\npmr_size = 1M\n",
-		 "t.conf:1: pmr_size: is of the file that pmr names; give pmr, too"},
-		{"[controller c]\nserial = a\npmr = f\npmr_size = 3M\n",
-		 "t.conf:4: pmr_size: must be a power of two between 16 and 1T, not '3M'"},
-		{"[memory m]\nmem-path = f\n[controller c]\nserial = a\npmrdev = m\npmr = g\n",
-		 "t.conf:3: pmr: is given together with pmrdev; allowed: one or the other"},
-		{"[controller c]\nserial = a\npmr = f\nmsix-exclusive-bar = on\n",
-		 "t.conf:1: pmr: not enough BARs available to enable PMR; BAR 4 is that of "
-		 "msix-exclusive-bar"},
+		{ "[controller c]\nserial = a\npmr = f\n", NULL },
+		{ "[controller c]\nserial = a\npmr = f\npmr_size = 1M\n", NULL },
+		{ "[memory m]\nmem-path = f\nshare = on\n[controller c]\nserial = a\npmrdev = m\n",
+		  NULL },
+		{ "[controller c]\nserial = a\npmr_size = 1M\n",
+		  "t.conf:1: pmr_size: is of the file that pmr names; give pmr, too" },
+		{ "[controller c]\nserial = a\npmr = f\npmr_size = 3M\n",
+		  "t.conf:4: pmr_size: must be a power of two between 16 and 1T, not '3M'" },
+		{ "[memory m]\nmem-path = f\n[controller c]\nserial = a\npmrdev = m\npmr = g\n",
+		  "t.conf:3: pmr: is given together with pmrdev; allowed: one or the other" },
+		{ "[controller c]\nserial = a\npmr = f\nmsix-exclusive-bar = on\n",
+		  "t.conf:1: pmr: not enough BARs available to enable PMR; BAR 4 is that of "
+		  "msix-exclusive-bar" },
 	};
 	char err[1024];
 	struct conf c;

@@ -2,7 +2,7 @@
 /* test_pmr.c - the Persistent Memory Region: NVMe Base 2.1, sections 3.1.4.24 to 3.1.4.30, 8.2.4 */
 #include <stdlib.h>
 
-#include "nvmcmd.h"
+#include "admin.h"
 
 #define CBA	    0x5000000000ull
 #define SIZE	    (1u << 20)
@@ -22,6 +22,20 @@ enum {
 	PMRMSCU = 0xe18
 };
 
+enum { OP_WRITE = 0x01, OP_READ = 0x02, OP_COMPARE = 0x05 };
+
+static struct drv_cmd rw_cmd(uint8_t opcode, uint32_t nlb)
+{
+	return (struct drv_cmd){ { [0] = opcode, [1] = 1, [12] = nlb - 1 } };
+}
+
+static uint16_t rw(struct drv *d, uint8_t opcode, uint32_t nlb, uint64_t iova)
+{
+	struct drv_cmd cmd = rw_cmd(opcode, nlb);
+
+	return drv_io(d, &cmd, iova, nlb * 512, NULL);
+}
+
 struct region {
 	void *mem;
 	unsigned int syncs;
@@ -40,11 +54,11 @@ static struct drv *with_pmr(struct region *r, uint64_t size, uint32_t cmb_mb)
 {
 	struct drv_params p;
 
-	*r = (struct region){.mem = calloc(1, size)};
+	*r = (struct region){ .mem = calloc(1, size) };
 	assert_non_null(r->mem);
 	drv_params(&p);
 	p.ctrl.cmb_size_mb = cmb_mb;
-	p.ctrl.pmr = (struct sim_pmr_port){r->mem, size, port_sync, r};
+	p.ctrl.pmr = (struct sim_pmr_port){ r->mem, size, port_sync, r };
 	return drv_new(&p);
 }
 
@@ -139,7 +153,9 @@ static void test_durable(void **state)
 {
 	struct region r;
 	struct drv *d = with_pmr(&r, SIZE, 0);
+	struct drv_cqe cqe;
 	unsigned int n;
+	uint8_t *page;
 
 	drv_enable(d);
 	drv_w32(d, PMRCTL, 1);
@@ -156,10 +172,19 @@ static void test_durable(void **state)
 	drv_w32(d, PMRCTL, 0);
 	assert_int_equal(r.syncs, ++n);
 	drv_w32(d, PMRCTL, 1);
+	/* a critical warning then, too: Persistent Memory Region unreliable */
+	drv_w32(d, CC, 0);
+	drv_enable(d);
+	assert_int_equal(set_feature(d, 0x0b, 0, 0x20, NULL), ST_OK);
+	aer_submit(d);
 	r.err = SIM_EIO;
 	assert_int_equal(drv_r32(d, PMRSTS), 3 << 9); /* unreliable, for good */
 	r.err = 0;
 	assert_int_equal(drv_r32(d, PMRSTS), 3 << 9);
+	assert_true(drv_poll(d, &d->admin, &cqe));
+	assert_int_equal(cqe.dw0, 1 | 0 << 8 | 2 << 16);
+	assert_int_equal(get_log(d, 0x02, NSID_ALL, 0, 512, false, &page), ST_OK);
+	assert_int_equal(page[0], 0x20);
 	end(d, &r);
 }
 
@@ -168,12 +193,12 @@ static void test_data_and_queues(void **state)
 	struct region r;
 	struct drv *d = with_pmr(&r, SIZE, 0);
 	struct drv_queue q;
-	struct drv_cmd cmd = rw_cmd(OP_WRITE, 0, 16, 0);
+	struct drv_cmd cmd = rw_cmd(OP_WRITE, 16);
 	uint64_t buf, host, sq, cq;
 
 	drv_start(d);
 	host = drv_alloc(d, 8192);
-	assert_int_equal(rw(d, OP_READ, 0, 1, 0, CBA, 512), ST_TRANSFER);
+	assert_int_equal(rw(d, OP_READ, 1, CBA), ST_TRANSFER);
 	place(d);
 	buf = drv_bar_alloc(d, 4, 8192);
 	for (unsigned int i = 0; i < 8192; i++)
@@ -184,17 +209,17 @@ static void test_data_and_queues(void **state)
 	cmd.dw[8] = (uint32_t)host;
 	cmd.dw[9] = (uint32_t)(host >> 32);
 	assert_int_equal(drv_exec(d, &d->io, &cmd, NULL), 0);
-	assert_int_equal(rw(d, OP_WRITE, 0, 16, 0, buf, 512), 0);
-	assert_int_equal(rw(d, OP_READ, 0, 16, 0, host, 512), 0);
+	assert_int_equal(rw(d, OP_WRITE, 16, buf), 0);
+	assert_int_equal(rw(d, OP_READ, 16, host), 0);
 	assert_memory_equal(drv_ptr(d, host), drv_ptr(d, buf), 8192);
 	memset(drv_ptr(d, buf), 0, 8192);
-	assert_int_equal(rw(d, OP_READ, 0, 16, 0, buf, 512), 0);
+	assert_int_equal(rw(d, OP_READ, 16, buf), 0);
 	assert_memory_equal(r.mem, drv_ptr(d, host), 8192);
 
 	sq = drv_bar_alloc(d, 4, 64 * 64);
 	cq = drv_bar_alloc(d, 4, 64 * 16);
 	assert_int_equal(drv_queue_at(d, &q, 2, 64, sq, cq), 0);
-	cmd = rw_cmd(OP_COMPARE, 0, 16, 0);
+	cmd = rw_cmd(OP_COMPARE, 16);
 	drv_prps(d, &cmd, buf, 8192);
 	for (unsigned int i = 0; i < 200; i++)
 		assert_int_equal(drv_exec(d, &q, &cmd, NULL), 0);
@@ -206,7 +231,7 @@ static void test_beside_cmb(void **state)
 {
 	struct region r;
 	struct drv *d = with_pmr(&r, SIZE, 1);
-	struct drv_cmd cmd = rw_cmd(OP_READ, 0, 16, 0);
+	struct drv_cmd cmd = rw_cmd(OP_READ, 16);
 	uint64_t pmr = CBA;
 
 	drv_start(d);
@@ -273,20 +298,20 @@ static void test_params(void **state)
 		uint16_t vfs;
 		const char *says;
 	} bad[] = {
-		{8, false, 0, "PMR device must have at least 16 bytes"},
-		{48, false, 0, "pmr backend size needs to be power of 2 in size"},
-		{64, true, 0, "not enough BARs available to enable PMR"},
-		{64, false, 1, "PMR is not supported with SR-IOV"},
+		{ 8, false, 0, "PMR device must have at least 16 bytes" },
+		{ 48, false, 0, "pmr backend size needs to be power of 2 in size" },
+		{ 64, true, 0, "not enough BARs available to enable PMR" },
+		{ 64, false, 1, "PMR is not supported with SR-IOV" },
 	};
 	struct drv *d = drv_new(NULL);
 
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		struct sim_msg msg = {""};
+		struct sim_msg msg = { "" };
 		struct drv_params p;
 
 		drv_params(&p);
-		p.ctrl.dma = (struct sim_dma_port){(void *)(uintptr_t)1, NULL, NULL};
-		p.ctrl.pmr = (struct sim_pmr_port){mem, bad[i].size, NULL, NULL};
+		p.ctrl.dma = (struct sim_dma_port){ (void *)(uintptr_t)1, NULL, NULL };
+		p.ctrl.pmr = (struct sim_pmr_port){ mem, bad[i].size, NULL, NULL };
 		p.ctrl.msix_exclusive_bar = bad[i].exclusive;
 		p.ctrl.sriov_max_vfs = bad[i].vfs;
 		assert_null(sim_fn_add(d->subsys, &p.ctrl, &msg));

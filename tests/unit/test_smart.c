@@ -270,6 +270,45 @@ static void test_no_journal(void **state)
 	drv_free(d);
 }
 
+/* bits from outside: in the page at once, reported when they are new and the host asked for them */
+static void test_critical_warning(void **state)
+{
+	struct drv *d = drv_new(NULL);
+	struct drv_cqe cqe;
+	uint8_t *page;
+
+	drv_enable(d);
+	assert_int_equal(sim_smart_warn(d->fn, 0x20), SIM_EINVAL); /* no PMR */
+	assert_int_equal(sim_smart_warn(d->fn, 0x40), SIM_EINVAL);
+	assert_int_equal(sim_smart_warn(d->fn, 0x80), SIM_EINVAL);
+	assert_int_equal(set_feature(d, 0x0b, 0, 0x0c, NULL), ST_OK);
+	aer_submit(d);
+	assert_int_equal(sim_smart_warn(d->fn, 0x10), 0); /* not one the host asked for */
+	assert_int_equal(get_log(d, 0x02, NSID_ALL, 0, 512, true, &page), ST_OK);
+	assert_int_equal(page[0], 0x10);
+	assert_false(drv_poll(d, &d->admin, &cqe));
+	assert_int_equal(sim_smart_warn(d->fn, 0x04), 0);
+	assert_int_equal(sim_smart_warned(d->fn), 0x04);
+	assert_true(drv_poll(d, &d->admin, &cqe));
+	assert_int_equal(cqe.dw0, 1 | 0 << 8 | 2 << 16); /* SMART, reliability, log page 02h */
+	/* read, and set once more: not new */
+	assert_int_equal(get_log(d, 0x02, NSID_ALL, 0, 512, false, &page), ST_OK);
+	assert_int_equal(page[0], 0x04);
+	aer_submit(d);
+	assert_int_equal(sim_smart_warn(d->fn, 0x04), 0);
+	assert_false(drv_poll(d, &d->admin, &cqe));
+	assert_int_equal(sim_smart_warn(d->fn, 0x0c), 0);
+	assert_true(drv_poll(d, &d->admin, &cqe));
+	/* a spare that is low is low in the page, too */
+	assert_int_equal(sim_smart_warn(d->fn, 0x01), 0);
+	assert_int_equal(get_log(d, 0x02, NSID_ALL, 0, 512, false, &page), ST_OK);
+	assert_true(page[3] < page[4]);
+	assert_int_equal(sim_smart_warn(d->fn, 0), 0);
+	assert_int_equal(get_log(d, 0x02, NSID_ALL, 0, 512, false, &page), ST_OK);
+	assert_int_equal(page[0], 0);
+	drv_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -281,6 +320,7 @@ int main(void)
 		cmocka_unit_test(test_shutdowns),
 		cmocka_unit_test(test_temperature_warning),
 		cmocka_unit_test(test_no_journal),
+		cmocka_unit_test(test_critical_warning),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

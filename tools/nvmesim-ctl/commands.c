@@ -73,6 +73,12 @@ static const struct ctl_command commands[] = {
 	 .note = "    add nvme,serial=X,subsys=S; add if=none,id=D,size=1G nvme,serial=X,drive=D;\n"
 		 "    remove FUNCTION; unplug FUNCTION: without telling the driver before\n",
 	 .print = ctl_print_function},
+	{.name = "set",
+	 .args = "NODE [KEY VALUE]",
+	 .key = {"node", "key", "value"},
+	 .help = "what can be changed while it runs: show it, or set it",
+	 .note = "    KEY: smart_critical_warning (VALUE: bits of the SMART log's Critical Warning)\n",
+	 .print = ctl_print_object},
 	{.name = "stop",
 	 .args = "",
 	 .help = "end the daemon; returns when its nodes are gone",
