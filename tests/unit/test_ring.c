@@ -50,6 +50,8 @@ static int setup(void **state)
 	pthread_mutex_init(&f->t.lock, NULL);
 	pthread_mutex_init(&f->t.files_lock, NULL);
 	pthread_mutex_init(&f->rs.timer_lock, NULL);
+	f->t.loop = dmn_loop_new();
+	assert_non_null(f->t.loop);
 	f->rs.t = &f->t;
 	f->rs.timer.fd = -1; /* deadlines are never reached here */
 	f->rs.armed = UINT64_MAX;
@@ -70,6 +72,7 @@ static int teardown(void **state)
 	assert_int_equal(f->proc.refs, 1);
 	ring_batch_free(f->rs.batch[0]);
 	ring_batch_free(f->rs.batch[1]);
+	dmn_loop_free(f->t.loop);
 	free(f);
 	return 0;
 }
