@@ -6,6 +6,10 @@
  * Three threads have four zones each to themselves, and know what is in them; into four more all
  * of them append. A slot is what one command writes. An answer that never came leaves a choice:
  * the command had its effect, wholly, or not at all. Behind the write pointer there are zeroes.
+ *
+ * The first thread also gives zones a Zone Random Write Area, writes slots of it over and over, and
+ * flushes it. The area is gone after a crash, what was acknowledged in it is not; a slot that was
+ * being written again may be torn.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,11 +32,13 @@
 #define LBS	   512u
 #define SLOT	   8u /* blocks */
 #define SLOTS	   (ZCAP / SLOT)
+#define AREA	   16u	       /* slots of a random write area */
 #define READ	   (SLOTS / 2) /* slots that one command reads: less than MDTS */
 #define EXT	   64u	       /* bytes of a descriptor extension */
 #define THREADS	   3u
 #define OWN	   4u
 #define SHARED	   (THREADS * OWN) /* the first of those for all */
+#define TORN	   UINT32_MAX	   /* instead of a stamp: nobody knows what the slot holds */
 
 enum { OP_WRITE = 0x01, OP_READ = 0x02, OP_SEND = 0x79, OP_RECV = 0x7a, OP_APPEND = 0x7d };
 enum { EMPTY = 0x1, CLOSED = 0x4, FULL = 0xe };
@@ -40,19 +46,32 @@ enum { ZFC_FZR_RZR_ZRWAV = 0xf, ZDEV = 0x80 };
 enum { SC_TOO_MANY_ACTIVE = 0x1bd, SC_TOO_MANY_OPEN, SC_TRANSITION, SC_FULL = 0x1b9 };
 
 /* what a thread has issued: zone send actions by their number */
-enum { NOTHING, CLOSE, FINISH, OPEN, RESET, DESCRIBE = 0x10, APPEND = 0x100, WRITE };
+enum {
+	NOTHING,
+	CLOSE,
+	FINISH,
+	OPEN,
+	RESET,
+	DESCRIBE = 0x10,
+	FLUSH,
+	APPEND = 0x100,
+	WRITE,
+	RANDOM, /* a write in a random write area */
+	OPEN_AREA = OPEN | 1 << 9,
+};
 
 /** struct zone - what was acknowledged
  * @stamp: of each slot; 0: nothing; @ext: the stamp of its descriptor extension, or 0
- * @touched: it may be Closed with nothing in it */
+ * @touched: it may be Closed with nothing in it; @wp: slots before the write pointer, at least
+ * @area: it has a random write area; @random: it had one, and may have slots that nobody wrote */
 struct zone {
 	volatile uint32_t stamp[SLOTS];
-	volatile uint32_t ext, full, touched;
+	volatile uint32_t ext, full, touched, wp, area, random;
 };
 
 /** struct issue - a command without an answer */
 struct issue {
-	volatile uint32_t op, zone, stamp;
+	volatile uint32_t op, zone, stamp, slot;
 };
 
 struct notes {
@@ -106,13 +125,13 @@ static long io(struct nvme_passthru_cmd64 *cmd)
 	return ret > 0 ? ret & 0x7ff : ret;
 }
 
-static long send_action(uint32_t zone, uint32_t action, void *ext)
+static long send_action(uint32_t zone, uint32_t block, uint32_t action, void *ext)
 {
 	struct nvme_passthru_cmd64 cmd = {
 		.opcode = OP_SEND,
 		.addr = (uintptr_t)ext,
 		.data_len = ext ? EXT : 0,
-		.cdw10 = zone * ZSZE,
+		.cdw10 = zone * ZSZE + block,
 		.cdw13 = action,
 	};
 
@@ -148,7 +167,17 @@ static bool in_flight(const struct notes *n, uint32_t zone, uint32_t op)
 
 static bool writes(const struct issue *i, uint32_t zone)
 {
-	return i->zone == zone && (i->op == APPEND || i->op == WRITE);
+	return i->zone == zone && (i->op == APPEND || i->op == WRITE || i->op == RANDOM);
+}
+
+/* a slot that was being written in place */
+static bool being_written(const struct notes *n, uint32_t zone, uint32_t slot)
+{
+	for (unsigned int t = 0; t < THREADS; t++)
+		if (n->issue[t].op == RANDOM && n->issue[t].zone == zone &&
+		    n->issue[t].slot == slot)
+			return true;
+	return false;
 }
 
 static uint32_t used(const struct zone *z)
@@ -165,12 +194,22 @@ static void forget(struct zone *z)
 	memset((void *)z, 0, sizeof(*z));
 }
 
-/* nobody has an answer for this slot: it is of a command in flight, and whole. Return: its stamp */
-static uint32_t who_wrote(const struct notes *n, uint32_t zone, const uint8_t *slot)
+/* what is in a slot: what was acknowledged, or, of a command in flight, the whole. Return: the
+ * stamp, 0: nothing of that */
+static uint32_t who_wrote(const struct notes *n, uint32_t zone, uint32_t i, const uint8_t *slot)
 {
+	static const uint8_t nothing[SLOT * LBS];
+	const struct zone *z = &n->zone[zone];
+
+	if (z->stamp[i] == TORN || (z->stamp[i] && holds(slot, z->stamp[i], SLOT * LBS)))
+		return z->stamp[i];
 	for (unsigned int t = 0; t < THREADS; t++)
-		if (writes(&n->issue[t], zone) && holds(slot, n->issue[t].stamp, SLOT * LBS))
+		if (writes(&n->issue[t], zone) && (!z->stamp[i] || being_written(n, zone, i)) &&
+		    holds(slot, n->issue[t].stamp, SLOT * LBS))
 			return n->issue[t].stamp;
+	if (being_written(n, zone, i) ||
+	    (z->random && !z->stamp[i] && !memcmp(slot, nothing, sizeof(nothing))))
+		return TORN;
 	return 0;
 }
 
@@ -206,11 +245,11 @@ static int check_data(struct notes *n, uint32_t zone, uint32_t slots)
 
 		memcpy(&seen, slot, sizeof(seen));
 		n->head.nr_checked += i < slots;
-		if (i < slots && !z->stamp[i])
-			z->stamp[i] = who_wrote(n, zone, slot);
-		if (i < slots && !(z->stamp[i] && holds(slot, z->stamp[i], SLOT * LBS)))
+		if (i < slots && !who_wrote(n, zone, i, slot))
 			return wrong(zone, "slot %u: acknowledged is %x, there is %x", i,
 				     z->stamp[i], seen);
+		if (i < slots)
+			z->stamp[i] = who_wrote(n, zone, i, slot);
 		if (i >= slots && memcmp(slot, nothing, sizeof(nothing)))
 			return wrong(zone, "slot %u, behind the write pointer, has %x", i, seen);
 	}
@@ -238,10 +277,17 @@ static int check_state(struct notes *n, uint32_t zone, const struct descriptor *
 {
 	struct zone *z = &n->zone[zone];
 	uint32_t top = used(z), open = 0, holes = 0, slots;
-	bool touched = z->touched || in_flight(n, zone, OPEN);
+	bool touched = z->touched || in_flight(n, zone, OPEN) || in_flight(n, zone, OPEN_AREA);
 
-	for (unsigned int t = 0; t < THREADS; t++)
-		open += writes(&n->issue[t], zone);
+	top = top > z->wp ? top : z->wp;
+	for (unsigned int t = 0; t < THREADS; t++) {
+		const struct issue *i = &n->issue[t];
+
+		open += writes(i, zone);
+		/* what is in flight may be there already: nobody else's zone */
+		if (((i->zone == zone && i->op == FLUSH) || writes(i, zone)) && top <= i->slot)
+			holes = i->slot + 1 - top;
+	}
 	if (state(d) == FULL) {
 		slots = z->full || in_flight(n, zone, FINISH) ? top : SLOTS;
 	} else {
@@ -251,7 +297,12 @@ static int check_state(struct notes *n, uint32_t zone, const struct descriptor *
 		if (z->full)
 			return wrong(zone, "it was Full, and is in state %x", state(d)), -1;
 	}
-	for (uint32_t i = 0; i < slots; i++)
+	if (z->random && state(d) != FULL && slots > top + holes)
+		return wrong(zone, "the write pointer is at %u, nobody went beyond %u", slots,
+			     top + holes),
+		       -1;
+	holes = 0;
+	for (uint32_t i = 0; i < slots && !z->random; i++)
 		holes += !z->stamp[i];
 	if (slots < top)
 		return wrong(zone, "%u slots were acknowledged, the write pointer is at %u", top,
@@ -279,13 +330,16 @@ static int check_zone(struct notes *n, uint32_t zone, const struct descriptor *d
 		return wrong(zone, "that is no descriptor of it");
 	if (in_flight(n, zone, RESET) && state(d) == EMPTY && !(d->za & ZDEV))
 		forget(z);
+	z->random |= in_flight(n, zone, OPEN_AREA);
 	slots = check_state(n, zone, d);
 	if (slots < 0 || check_data(n, zone, (uint32_t)slots) || check_ext(n, zone, d))
 		return 1;
 	z->full = state(d) == FULL;
 	z->touched = state(d) == CLOSED;
+	z->wp = (uint32_t)slots;
+	z->area = 0;
 	if (zone >= SHARED && z->full) {
-		long ret = send_action(zone, RESET, NULL);
+		long ret = send_action(zone, 0, RESET, NULL);
 
 		if (ret)
 			return wrong(zone, "Reset gives %ld", ret);
@@ -358,64 +412,102 @@ static bool refused(uint32_t op, long ret)
 	       (ret == SC_FULL && op == APPEND);
 }
 
+/* a write in place moves the write pointer as far as the area does not reach */
+static void wrote(struct worker *w, struct zone *z, uint32_t op, uint32_t zone, uint32_t slot,
+		  uint32_t stamp)
+{
+	z->stamp[slot] = stamp;
+	z->touched = 1;
+	if (op == RANDOM) {
+		if (slot + 1 > z->wp + AREA)
+			z->wp = slot + 1 - AREA;
+		return;
+	}
+	w->last[zone] = slot + 1;
+	if (zone < SHARED)
+		z->wp = slot + 1;
+}
+
 /* Return: 0, a status, or what an ioctl returns that failed */
-static long write_slot(struct worker *w, uint32_t op, uint32_t zone, uint32_t stamp)
+static long write_slot(struct worker *w, uint32_t op, uint32_t zone, uint32_t stamp, uint32_t slot)
 {
 	struct zone *z = &w->n->zone[zone];
 	struct nvme_passthru_cmd64 cmd = {
 		.opcode = op == APPEND ? OP_APPEND : OP_WRITE,
 		.addr = (uintptr_t)w->data,
 		.data_len = SLOT * LBS,
-		.cdw10 = zone * ZSZE + (op == APPEND ? 0 : used(z) * SLOT),
+		.cdw10 = zone * ZSZE + (op == APPEND ? 0 : slot * SLOT),
 		.cdw12 = SLOT - 1,
 	};
-	uint64_t slot;
+	uint64_t at = slot;
 	long ret;
 
 	fill(w->data, stamp, SLOT * LBS);
 	ret = io(&cmd);
 	if (ret)
 		return ret;
-	slot = op == APPEND ? (cmd.result - zone * ZSZE) / SLOT : used(z);
-	if (slot >= SLOTS || z->stamp[slot] || slot < w->last[zone]) {
-		wrong(zone, "an append after slot %u came to slot %" PRIu64, w->last[zone], slot);
+	if (op == APPEND)
+		at = (cmd.result - zone * ZSZE) / SLOT;
+	if (at >= SLOTS || (op != RANDOM && (z->stamp[at] || at < w->last[zone]))) {
+		wrong(zone, "an append after slot %u came to slot %" PRIu64, w->last[zone], at);
 		return 1;
 	}
-	z->stamp[slot] = stamp;
-	z->touched = 1;
-	w->last[zone] = (uint32_t)slot + 1;
+	wrote(w, z, op, zone, (uint32_t)at, stamp);
 	return 0;
 }
 
-static long act(struct worker *w, uint32_t op, uint32_t zone, uint32_t stamp)
+static long act(struct worker *w, uint32_t op, uint32_t zone, uint32_t stamp, uint32_t slot)
 {
 	struct zone *z = &w->n->zone[zone];
 	long ret;
 
 	fill(w->data, stamp, EXT);
-	ret = send_action(zone, op, op == DESCRIBE ? w->data : NULL);
+	ret = send_action(zone, op == FLUSH ? (slot + 1) * SLOT - 1 : 0, op,
+			  op == DESCRIBE ? w->data : NULL);
 	if (ret)
 		return ret;
 	if (op == RESET) {
 		forget(z);
 		w->last[zone] = 0;
-	} else if (op == DESCRIBE) {
-		z->ext = stamp;
-	} else if (op == FINISH) {
-		z->full = 1;
-	} else {
-		z->touched = 1;
+		return 0;
 	}
+	z->touched = 1;
+	if (op == DESCRIBE)
+		z->ext = stamp;
+	if (op == FLUSH)
+		z->wp = slot + 1;
+	if (op == FINISH || z->wp == SLOTS)
+		z->full = 1;
+	z->area = !z->full && (z->area || op == OPEN_AREA);
+	z->random |= z->area;
 	return 0;
+}
+
+/* what comes next in a zone with a random write area */
+static uint32_t pick_random(struct worker *w)
+{
+	uint32_t n = below(w, 100);
+
+	return n < 65	? RANDOM
+	       : n < 85 ? FLUSH
+	       : n < 88 ? FINISH
+	       : n < 90 ? RESET
+	       : n < 95 ? OPEN
+			: CLOSE;
 }
 
 /* what comes next in one of its own zones, which it knows */
 static uint32_t pick(struct worker *w, const struct zone *z)
 {
+	bool untouched = !z->wp && !z->ext && !z->touched;
 	uint32_t n = below(w, 100);
 
-	if (z->full || used(z) == SLOTS)
+	if (z->full || z->wp == SLOTS)
 		return RESET;
+	if (z->area)
+		return pick_random(w);
+	if (untouched && !w->id && n < 50)
+		return OPEN_AREA;
 	if (n < 35)
 		return APPEND;
 	if (n < 70)
@@ -424,9 +516,21 @@ static uint32_t pick(struct worker *w, const struct zone *z)
 		return FINISH;
 	if (n < 80)
 		return RESET;
-	if (n < 88 && !used(z) && !z->ext && !z->touched)
+	if (n < 88 && untouched)
 		return DESCRIBE;
 	return n < 94 ? OPEN : CLOSE;
+}
+
+/* a slot in reach of @op */
+static uint32_t pick_slot(struct worker *w, const struct zone *z, uint32_t op)
+{
+	uint32_t slot = z->wp;
+
+	if (op == RANDOM)
+		slot += below(w, 2 * AREA);
+	if (op == FLUSH)
+		slot += below(w, AREA);
+	return slot < SLOTS ? slot : SLOTS - 1;
 }
 
 static long load_once(struct worker *w)
@@ -438,9 +542,13 @@ static long load_once(struct worker *w)
 	long ret;
 
 	i->zone = zone;
+	i->slot = pick_slot(w, &w->n->zone[zone], op);
 	i->stamp = __atomic_add_fetch(&w->n->last_stamp, 1, __ATOMIC_RELAXED);
 	i->op = op;
-	ret = op >= APPEND ? write_slot(w, op, zone, i->stamp) : act(w, op, zone, i->stamp);
+	if (op == APPEND || op == WRITE || op == RANDOM)
+		ret = write_slot(w, op, zone, i->stamp, i->slot);
+	else
+		ret = act(w, op, zone, i->stamp, i->slot);
 	if (ret > 0 && !refused(op, ret)) {
 		fprintf(stderr, "crash: zone %u: %x gives status %lx\n", zone, op, ret);
 		return ret;

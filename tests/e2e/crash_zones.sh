@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# crash_zones.sh - the daemon is killed in the middle of a load of appends, NVMESIM_KILLS times (200): what was
+# crash_zones.sh - the daemon is killed in the middle of appends and writes in random write areas, NVMESIM_KILLS times (200): what was
 # acknowledged is below its zone's write pointer, and reads back; and what is not a host's doing survives, too
 . "$(dirname "$0")/tap.sh"
 cd "$T" || exit 99
@@ -19,6 +19,8 @@ zoned.zone_capacity = 768k
 zoned.descr_ext_size = 64
 zoned.max_active = 12
 zoned.max_open = 6
+zoned.zrwas = 64k
+zoned.zrwafg = 4k
 CONF
 if runs "a daemon killed ${NVMESIM_KILLS:=200} times has lost nothing" \
 	"$NVMESIM_BUILD/tests/e2e/crash" run "$NVMESIM_KILLS" "$NVMESIM" "$NVMESIM_RUN" "$T" zones; then

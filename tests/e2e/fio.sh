@@ -78,7 +78,7 @@ each() {
 		--offset_increment=4m --sqthread_poll
 }
 
-# zones of sizes that are and are not powers of two, and limits that fio must keep or the drive has to
+# zbd PREFIX: zones of sizes that are and are not powers of two, and limits that fio must keep or the drive has to
 # shellcheck disable=SC2086 # lists of options
 zbd() {
 	for zones in "4 MiB" "4 MiB of which 3 are written" "3008 KiB"; do
@@ -88,7 +88,7 @@ zbd() {
 		4*) keys=zoned.zone_size=4M,zoned.zone_capacity=3M ;;
 		*) keys=zoned.zone_size=3008k,zoned.max_open=4,logical_block_size=4k four=12032k ;;
 		esac
-		drive=$zoned,$keys who="zones of $zones"
+		drive=$zoned,$keys who="$1zones of $zones"
 		z="--zonemode=zbd --verify=crc32c --verify_fatal=1 --verify_state_save=0"
 		fio_runs "$who: sequential writes, verified" $z --rw=write --bs=64k --iodepth=8
 		fio_runs "$who: random writes, verified" $z --rw=randwrite --bs=16k --iodepth=16 --io_size=16m \
@@ -115,10 +115,11 @@ command -v fio >/dev/null || {
 }
 who=$(id -un 2>/dev/null || id -u)
 each
-zbd
+zbd ""
 if [ -n "$nobody" ]; then
 	as=$nobody who="uid 65534"
 	each
+	zbd "uid 65534: "
 fi
 
 # a time-based run ends in time, also by a signal to fio, which has a handler
