@@ -34,7 +34,7 @@ static void put_status(const struct sim_fdp_ns *f, uint64_t i, struct nvme_fdp_r
 static uint16_t ruh_status(struct sim_req *req, const struct sim_fdp_ns *f, uint64_t len)
 {
 	struct nvme_fdp_ruh_status_desc desc[PIECE];
-	struct nvme_fdp_ruh_status head = {.nruhsd = 0};
+	struct nvme_fdp_ruh_status head = { .nruhsd = 0 };
 	const uint64_t nr = (uint64_t)f->nph * f->g->p.nrg;
 	struct sim_iter it;
 	uint16_t status = sim_iter_start(&it, req, len);
@@ -156,7 +156,7 @@ uint16_t sim_directive_recv(struct sim_req *req)
 {
 	const uint64_t len = ((uint64_t)req->sqe.cdw10 + 1) * 4;
 	const struct sim_fdp_ns *f = req->ns->fdp;
-	_Alignas(8) uint8_t page[sizeof(struct nvme_id_directives)] = {0};
+	_Alignas(8) uint8_t page[sizeof(struct nvme_id_directives)] = { 0 };
 	uint16_t status = check_directive(req);
 
 	if (status)

@@ -55,11 +55,11 @@ static bool is_better(const struct sim_fdp *g, struct choice *new, const struct 
 static uint32_t choose(struct sim_fdp *g, uint32_t rg)
 {
 	struct fdp_rg *r = &g->rg[rg];
-	struct choice best = {.unit = FDP_NONE};
+	struct choice best = { .unit = FDP_NONE };
 	const uint32_t clock = atomic_load(&g->clock);
 
 	for (uint32_t n = 0; n < g->units && (n < WINDOW || best.unit == FDP_NONE); n++) {
-		struct choice one = {.unit = r->hand * g->p.nrg + rg};
+		struct choice one = { .unit = r->hand * g->p.nrg + rg };
 		const struct fdp_unit *u = &g->unit[one.unit];
 
 		r->hand = r->hand + 1 < g->units ? r->hand + 1 : 0;
@@ -85,7 +85,7 @@ static uint16_t source_ruhid(const struct work *w)
 static void tell(struct work *w)
 {
 	struct sim_fdp *g = w->g;
-	struct nvme_fdp_event ev = {.type = NVME_FDP_EVENT_REALLOC};
+	struct nvme_fdp_event ev = { .type = NVME_FDP_EVENT_REALLOC };
 	const uint16_t ruhid = source_ruhid(w);
 	uint16_t nlbam;
 
@@ -195,7 +195,7 @@ static bool move_entry(struct work *w, uint32_t entry)
 static uint64_t piece(struct sim_fdp *g, struct sim_ctrl *c, uint32_t rg, uint64_t budget)
 {
 	struct fdp_rg *r = &g->rg[rg];
-	struct work w = {.g = g, .c = c, .rg = rg};
+	struct work w = { .g = g, .c = c, .rg = rg };
 	uint64_t n = 0;
 
 	if (!r->victim) {

@@ -68,8 +68,8 @@ void sim_fdp_ns_close(struct sim_ns *ns, bool forget);
 void sim_fdp_ns_reshape(struct sim_ns *ns);
 /**
  * sim_fdp_format_check() - may @ns get format @to?
- * NVM Command Set 1.1, section 4.1.6: namespaces that share a handle have one format.
- * Return: 0 or Invalid Format.
+ * NVM Command Set 1.1, section 4.1.6: namespaces that share a handle have one format. Writer side
+ * held. Return: 0, Invalid Format, or Internal Error: there is no memory for smaller blocks.
  */
 uint16_t sim_fdp_format_check(const struct sim_ns *ns, const struct sim_lbaf *to);
 /**

@@ -124,15 +124,16 @@ static int no_memory(struct sim_msg *msg)
 	return SIM_ENOMEM;
 }
 
-/* memory for the logs of units [@before, @now) */
+/* memory for the logs of units [@before, @now); they are empty */
 static int add_segment(struct sim_fdp *g, uint32_t before, uint32_t now)
 {
+	const uint64_t entries = g->cap / g->block_min;
 	struct fdp_segment *seg = malloc(sizeof(*seg));
 	uint32_t *entry;
 
 	if (!seg)
 		return SIM_ENOMEM;
-	seg->len = (uint64_t)(now - before) * g->cap * sizeof(*entry);
+	seg->len = (now - before) * entries * sizeof(*entry);
 	seg->mem = sim_fdp_memory(g, seg->len);
 	if (!seg->mem) {
 		free(seg);
@@ -141,8 +142,45 @@ static int add_segment(struct sim_fdp *g, uint32_t before, uint32_t now)
 	seg->next = g->segments;
 	g->segments = seg;
 	entry = seg->mem;
-	for (uint32_t i = before; i < now; i++, entry += g->cap)
-		g->log[i] = (struct fdp_log){.entry = entry};
+	for (uint32_t i = before; i < now; i++, entry += entries) {
+		g->log[i].entry = entry;
+		g->log[i].nr = 0;
+	}
+	return 0;
+}
+
+static void drop_segments(struct sim_fdp *g, struct fdp_segment *seg)
+{
+	for (struct fdp_segment *next; seg; seg = next) {
+		next = seg->next;
+		sim_fdp_memory_free(g, seg->mem, seg->len);
+		free(seg);
+	}
+}
+
+/*
+ * A log is as long as its unit has blocks. Where smaller ones come than have been there so far, all
+ * logs are made anew, from the maps.
+ */
+int sim_fdp_room(struct sim_fdp *g, uint32_t sectors)
+{
+	const uint32_t before = g->block_min;
+	struct fdp_segment *old = g->segments;
+
+	if (sectors >= before)
+		return 0;
+	g->block_min = sectors;
+	g->segments = NULL;
+	if (g->units && add_segment(g, 0, g->units * g->p.nrg)) {
+		g->block_min = before;
+		g->segments = old;
+		return SIM_ENOMEM;
+	}
+	for (unsigned int i = 0; i < g->nr_ns; i++)
+		sim_fdp_list(g->ns[i]);
+	for (uint32_t rg = 0; rg < g->p.nrg; rg++)
+		g->rg[rg].cursor = 0;
+	drop_segments(g, old);
 	return 0;
 }
 
@@ -169,6 +207,7 @@ static int extend(struct sim_fdp *g, uint64_t units, struct sim_msg *msg)
 	if (!log)
 		return no_memory(msg);
 	g->log = log;
+	memset(&log[before], 0, (size_t)(now - before) * sizeof(*log));
 	for (unsigned int i = 0; i < g->nr_ns; i++)
 		if (sim_fdp_valid_grow(g->ns[i], before, (uint32_t)now))
 			return no_memory(msg);
@@ -189,11 +228,7 @@ int sim_fdp_grow(struct sim_subsys *s, struct sim_msg *msg)
 
 static void drop_units(struct sim_fdp *g)
 {
-	for (struct fdp_segment *seg = g->segments, *next; seg; seg = next) {
-		next = seg->next;
-		sim_fdp_memory_free(g, seg->mem, seg->len);
-		free(seg);
-	}
+	drop_segments(g, g->segments);
 	g->segments = NULL;
 	free(g->log);
 	g->log = NULL;
@@ -235,10 +270,10 @@ bool sim_fdp_there(const struct sim_ctrl *c)
  */
 static void make_cfgs(struct sim_fdp *g)
 {
-	g->cfgs[g->nr_cfgs++] = (struct fdp_cfg){g->p.nruh, g->p.persistent};
-	g->cfgs[g->nr_cfgs++] = (struct fdp_cfg){g->p.nruh, !g->p.persistent};
+	g->cfgs[g->nr_cfgs++] = (struct fdp_cfg){ g->p.nruh, g->p.persistent };
+	g->cfgs[g->nr_cfgs++] = (struct fdp_cfg){ g->p.nruh, !g->p.persistent };
 	if (g->p.nruh > 1)
-		g->cfgs[g->nr_cfgs++] = (struct fdp_cfg){g->p.nruh / 2, g->p.persistent};
+		g->cfgs[g->nr_cfgs++] = (struct fdp_cfg){ g->p.nruh / 2, g->p.persistent };
 }
 
 static void get_mode(struct sim_fdp *g, struct mode_rec *rec)
@@ -246,11 +281,11 @@ static void get_mode(struct sim_fdp *g, struct mode_rec *rec)
 	const struct sim_journal_port *j = &g->s->journal;
 	uint16_t version = 0;
 
-	*rec = (struct mode_rec){.on = 1};
+	*rec = (struct mode_rec){ .on = 1 };
 	if (j->put && (j->get(j->opaque, SIM_REC_FDP, SIM_ENDGID, &version, rec, sizeof(*rec)) !=
 			       (int)sizeof(*rec) ||
 		       version != REC_VERSION))
-		*rec = (struct mode_rec){.on = 1};
+		*rec = (struct mode_rec){ .on = 1 };
 	if (rec->index >= g->nr_cfgs) /* others are configured by now */
 		rec->index = 0;
 }
@@ -289,12 +324,12 @@ static void reset(struct sim_fdp *g)
 		memset(&g->unit[i], 0, sizeof(g->unit[i]));
 	memset(g->slot, 0, nr_slots(g) * sizeof(g->slot[0]));
 	memset(h, 0, sizeof(*h));
-	*h = (struct fdp_head){.gen = gen,
-			       .runs = g->p.runs,
-			       .nrg = g->p.nrg,
-			       .nruh = g->p.nruh,
-			       .cfg = g->cfg_index,
-			       .serial = g->serial};
+	*h = (struct fdp_head){ .gen = gen,
+				.runs = g->p.runs,
+				.nrg = g->p.nrg,
+				.nruh = g->p.nruh,
+				.cfg = g->cfg_index,
+				.serial = g->serial };
 	atomic_thread_fence(memory_order_seq_cst);
 	h->magic = MAGIC;
 	atomic_store(&g->erases, 0);
@@ -311,7 +346,7 @@ static bool same_group(const struct sim_fdp *g)
 
 int sim_fdp_switch(struct sim_fdp *g, bool on, unsigned int index)
 {
-	const struct mode_rec rec = {.on = on, .index = index, .serial = g->serial + 1};
+	const struct mode_rec rec = { .on = on, .index = index, .serial = g->serial + 1 };
 	struct sim_msg msg;
 	int ret = put_mode(g, &rec);
 
@@ -359,7 +394,7 @@ static int check(struct sim_fdp *g, struct sim_msg *msg)
 	if (p->runs >> FDP_SECTOR_SHIFT > CAP_MAX)
 		return wrong(msg, "fdp.runs is more than 1 TiB");
 	g->cap = (uint32_t)(p->runs >> FDP_SECTOR_SHIFT) & ~(FDP_BLOCK_MIN - 1);
-	g->block_max = FDP_BLOCK_MIN;
+	g->block_max = g->block_min = FDP_BLOCK_MIN;
 	return sim_fdp_enough(g, g->block_max, msg) ? 0 : SIM_EINVAL;
 }
 
@@ -370,7 +405,7 @@ static int check(struct sim_fdp *g, struct sim_msg *msg)
 static void after_power_cut(struct sim_fdp *g)
 {
 	for (uint16_t h = 0; h < g->cfg->nruh; h++) {
-		struct nvme_fdp_event ev = {.type = NVME_FDP_EVENT_RESET};
+		struct nvme_fdp_event ev = { .type = NVME_FDP_EVENT_RESET };
 		bool any = false;
 
 		for (uint32_t rg = 0; rg < g->p.nrg; rg++) {

@@ -167,7 +167,7 @@ static int take_choice(struct sim_fdp_ns *f, bool known, struct sim_msg *msg)
 static int take_back(struct sim_fdp_ns *f, bool known, struct sim_msg *msg)
 {
 	const struct fdp_map_head *old = f->head;
-	struct sim_ruhs ruhs = {.nr = known && !old->chosen ? old->nph : 0};
+	struct sim_ruhs ruhs = { .nr = known && !old->chosen ? old->nph : 0 };
 
 	if (ruhs.nr > SIM_RUHS_MAX)
 		ruhs.nr = 0;
@@ -233,5 +233,6 @@ uint16_t sim_fdp_format_check(const struct sim_ns *ns, const struct sim_lbaf *to
 	for (uint16_t i = 0; f && i < f->nph; i++)
 		if (!same_format(format_of(ns), to) && mismatch(f->g, ns, f->ruhid[i], to))
 			return SIM_INVALID_FORMAT;
-	return SIM_OK;
+	return f && sim_fdp_room(f->g, 1u << (to->lbads - FDP_SECTOR_SHIFT)) ? SIM_INTERNAL
+									     : SIM_OK;
 }

@@ -53,7 +53,7 @@ int64_t sim_fdp_rus(struct sim_subsys *s, uint64_t first, uint64_t n, struct sim
 		const uint32_t unit = (uint32_t)(first + i);
 		const uint64_t word = atomic_load(&g->unit[unit].word);
 
-		ru[i] = (struct sim_fdp_ru){.rg = fdp_rg_of(g, unit), .ruhid = FDP_MIXED};
+		ru[i] = (struct sim_fdp_ru){ .rg = fdp_rg_of(g, unit), .ruhid = FDP_MIXED };
 		if (unit / g->p.nrg >= atomic_load(&g->head->high) || fdp_state(word) == FDP_FREE)
 			continue;
 		ru[i].state = (uint8_t)fdp_state(word);

@@ -122,6 +122,25 @@ static bool is_sound(const struct sim_fdp_ns *f, uint64_t lba, uint32_t entry)
 	       sim_blocks_find_alloc(&f->ns->media.blocks, lba, lba + 1, true) == lba;
 }
 
+void sim_fdp_list(struct sim_fdp_ns *f)
+{
+	for (uint64_t page = 0; page < f->pages; page++) {
+		uint64_t lba = page * FDP_PAGE;
+
+		if (!fdp_page_counts(f, page))
+			continue;
+		for (uint64_t end = lba + FDP_PAGE; lba < end; lba++) {
+			uint32_t entry = atomic_load_explicit(&f->map[lba], memory_order_relaxed);
+			struct fdp_log *log;
+
+			if (!entry)
+				continue;
+			log = &f->g->log[entry - 1];
+			log->entry[log->nr++] = fdp_entry(f, lba);
+		}
+	}
+}
+
 static void found(struct sim_fdp_ns *f, uint64_t lba, uint32_t unit)
 {
 	struct fdp_log *log = &f->g->log[unit];
@@ -224,6 +243,15 @@ int sim_fdp_ns_open(struct sim_ns *ns, struct sim_msg *msg)
 
 	if (!g || !g->cfg)
 		return 0;
+	if (ns->p.zoned.on) {
+		snprintf(msg->text, sizeof(msg->text),
+			 "cannot be a zoned- in an FDP configuration");
+		return SIM_EINVAL;
+	}
+	if (sim_fdp_room(g, 1u << (ns->lbads - FDP_SECTOR_SHIFT))) {
+		snprintf(msg->text, sizeof(msg->text), "no memory for the reclaim units");
+		return SIM_ENOMEM;
+	}
 	if (ns->lbads > FDP_SECTOR_SHIFT && 1u << (ns->lbads - FDP_SECTOR_SHIFT) > g->block_max) {
 		uint32_t sectors = 1u << (ns->lbads - FDP_SECTOR_SHIFT);
 

@@ -187,7 +187,7 @@ static bool take_from_others(struct sim_fdp *g, struct sim_ctrl *c, uint32_t rg,
 	for (uint16_t h = 0; h < g->cfg->nruh; h++) {
 		struct fdp_open *open = fdp_open_of(g, h, rg);
 		struct fdp_slot *slot = fdp_slot_of(g, h, rg);
-		struct nvme_fdp_event ev = {.type = NVME_FDP_EVENT_MODIFY};
+		struct nvme_fdp_event ev = { .type = NVME_FDP_EVENT_MODIFY };
 		bool closed = false;
 		uint32_t free = 0;
 
@@ -339,7 +339,7 @@ void sim_fdp_update(struct sim_fdp *g, struct sim_ctrl *c, uint16_t ruhid, uint3
 {
 	struct fdp_open *open = fdp_open_of(g, ruhid, rg);
 	struct fdp_slot *slot = fdp_slot_of(g, ruhid, rg);
-	struct nvme_fdp_event ev = {.type = type};
+	struct nvme_fdp_event ev = { .type = type };
 	bool closed = false;
 
 	sim_spin_lock(&open->lock);

@@ -190,7 +190,8 @@ struct fdp_segment {
 
 /**
  * struct sim_fdp - the endurance group
- * @cap: sectors of a unit; @block_max: of the largest block
+ * @cap: sectors of a unit; @block_max: of the largest block; @block_min: of the smallest block that
+ *       logs have room for
  * @rgif: bits of a Placement Identifier that are the reclaim group
  * @units: of a reclaim group; unit number n is in group n % nrg
  * @target: by reclaim group and domain: units the collector writes to, and 1
@@ -204,7 +205,7 @@ struct sim_fdp {
 	const struct fdp_cfg *cfg; /* NULL: disabled */
 	unsigned int cfg_index;
 	uint32_t serial;
-	uint32_t cap, block_max;
+	uint32_t cap, block_max, block_min;
 	uint8_t rgif;
 
 	struct fdp_head *head;
@@ -293,6 +294,9 @@ int sim_fdp_switch(struct sim_fdp *g, bool on, unsigned int index);
 /** sim_fdp_memory() - @len bytes that need not survive, zeroed and sparse. Return: NULL: none */
 void *sim_fdp_memory(const struct sim_fdp *g, uint64_t len);
 void sim_fdp_memory_free(const struct sim_fdp *g, void *mem, uint64_t len);
+/** sim_fdp_room() - logs have room for blocks of @sectors; writer side held. Return: 0 or
+ * %SIM_ENOMEM, with everything as it was. */
+int sim_fdp_room(struct sim_fdp *g, uint32_t sectors);
 /** sim_fdp_enough() - can units hold blocks of @sectors? Else a sentence in @msg. */
 bool sim_fdp_enough(const struct sim_fdp *g, uint32_t sectors, struct sim_msg *msg);
 
@@ -360,6 +364,8 @@ void sim_fdp_history_start(struct sim_fdp *g);
 /* map.c */
 /** sim_fdp_map_clear() - no block is in a unit */
 void sim_fdp_map_clear(struct sim_fdp_ns *f);
+/** sim_fdp_list() - enter all blocks of @f in the logs of their units */
+void sim_fdp_list(struct sim_fdp_ns *f);
 /** sim_fdp_valid_grow() - there are @now units, not @before. Return: 0 or %SIM_ENOMEM */
 int sim_fdp_valid_grow(struct sim_fdp_ns *f, uint32_t before, uint32_t now);
 

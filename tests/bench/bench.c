@@ -262,6 +262,7 @@ static void table(const struct bench_core *c, const struct door_run *doors, unsi
 			printf("   %.2f x without", c->ns[op] / c->plain[op]);
 		putchar('\n');
 	}
+	printf("  %-32s %8.1f bytes a written block\n", "memory of data placement", c->fdp_bytes);
 
 	for (unsigned int d = 0; d < n; d++) {
 		const struct bench_door *r = &doors[d].res;
@@ -291,7 +292,7 @@ static void json(const struct bench_core *c, const struct door_run *doors, unsig
 		printf("%s{\"name\":\"%s\",\"ns\":%.1f,\"memcpy_ns\":%.1f,\"plain_ns\":%.1f}",
 		       op ? "," : "", bench_core_name(op), c->ns[op], c->memcpy[op],
 		       c->plain[op]);
-	printf("]},\"doors\":{");
+	printf("],\"fdp_bytes_a_block\":%.2f},\"doors\":{", c->fdp_bytes);
 	for (unsigned int d = 0; d < n; d++) {
 		const struct bench_door *r = &doors[d].res;
 

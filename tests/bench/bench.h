@@ -55,6 +55,8 @@ enum bench_core_op {
 	CORE_WRITE_128K_16,
 	CORE_WRITE_128K_32,
 	CORE_WRITE_128K_64,
+	CORE_WRITE_4K_FDP, /* with Flexible Data Placement, before anything is collected */
+	CORE_WRITE_128K_FDP,
 	CORE_NR_OPS
 };
 
@@ -62,10 +64,13 @@ enum bench_core_op {
  * struct bench_core - the device in this process, through its queues; ns
  * @ns:     per command, of the median batch
  * @memcpy: of the command's bytes, measured in turns with it; 0 where there are none
- * @plain:  the same command without protection information, likewise; 0: it has none
+ * @plain:  the same command without protection information, or data placement, likewise; 0: it has
+ *          none
+ * @fdp_bytes: of memory that data placement takes for a block that was written
  */
 struct bench_core {
 	double ns[CORE_NR_OPS], memcpy[CORE_NR_OPS], plain[CORE_NR_OPS];
+	double fdp_bytes;
 };
 
 const char *bench_core_name(enum bench_core_op op);
@@ -92,6 +97,9 @@ int bench_client(const char *node, uint64_t t0, int server, unsigned int rounds,
 
 /** bench_door_parse() - take one line of bench_client()'s. Return: whether it was one */
 bool bench_door_parse(struct bench_door *d, const char *line);
+
+/** bench_fdp_memory() - see @fdp_bytes. Return: it, or a negative number */
+double bench_fdp_memory(void);
 
 /** bench_core_run() - time the core. Return: 0, or 1 after a message. */
 int bench_core_run(unsigned int rounds, struct bench_core *r);

@@ -11,6 +11,7 @@
 
 #define NS_BYTES (64ull << 20)
 #define BLOCK 4096u
+#define RUNS (4ull << 20)
 #define BATCHES 50 /* what is compared takes turns, and the median batch of each counts */
 #define PRACT (1u << 29)
 
@@ -31,7 +32,8 @@ static const struct {
 	bool admin;
 	uint8_t opcode, fmt;
 	uint32_t cdw10, bytes;
-	enum bench_core_op plain; /* the same without protection information; 0: it is that */
+	enum bench_core_op plain; /* the same without what it is about; 0: it is that */
+	bool fdp;
 } ops[CORE_NR_OPS] = {
 	[CORE_GET_FEATURES] = { "Get Features (no data)", true, 0x0a, FMT_NONE, 0x07, 0 },
 	[CORE_IDENTIFY] = { "Identify Controller", true, 0x06, FMT_NONE, 0x01, 4096 },
@@ -47,6 +49,10 @@ static const struct {
 	[CORE_WRITE_128K_16] = { "Write 128 KiB, 16-bit guard", false, 0x01, FMT_16, 0, 131072, CORE_WRITE_128K },
 	[CORE_WRITE_128K_32] = { "Write 128 KiB, 32-bit guard", false, 0x01, FMT_32, 0, 131072, CORE_WRITE_128K },
 	[CORE_WRITE_128K_64] = { "Write 128 KiB, 64-bit guard", false, 0x01, FMT_64, 0, 131072, CORE_WRITE_128K },
+	[CORE_WRITE_4K_FDP] = { "Write 4 KiB, data placement", false, 0x01, FMT_NONE, 0, 4096,
+				CORE_WRITE_4K, true },
+	[CORE_WRITE_128K_FDP] = { "Write 128 KiB, data placement", false, 0x01, FMT_NONE, 0, 131072,
+				  CORE_WRITE_128K, true },
 };
 
 struct rig {
@@ -73,9 +79,12 @@ static int enable_formats(struct rings *r)
 	return err ? -1 : 0;
 }
 
-static int rig_up(struct rig *r, struct sim_msg *msg)
+static int rig_up(struct rig *r, bool fdp, struct sim_msg *msg)
 {
-	struct sim_subsys_params sp = { .nqn = "nqn.2019-08.org.qemu:bench" };
+	struct sim_subsys_params sp = {
+		.nqn = "nqn.2019-08.org.qemu:bench",
+		.fdp = { .on = fdp, .runs = RUNS, .nrg = 1, .nruh = 2 * FMT__N, .op = 300 },
+	};
 	struct sim_ctrl_params cp = {
 		.serial = "bench",
 		.model = "bench",
@@ -113,6 +122,10 @@ static int rig_up(struct rig *r, struct sim_msg *msg)
 			.pi = formats[i].pi,
 			.pif = formats[i].pif,
 		};
+
+		if (fdp) /* two handles each */
+			np.ruhs = (struct sim_ruhs){ .nr = 2, .ruhid = { (uint16_t)(2 * i),
+									 (uint16_t)(2 * i + 1) } };
 
 		r->store[i] = store_ram_new(NS_BYTES, msg);
 		np.store = r->store[i];
@@ -155,6 +168,10 @@ static double time_cmds(struct rings *r, enum bench_core_op op, unsigned int rou
 		}
 		if (ops[op].opcode == 0x01)
 			sqe[12] &= ~(7u << 26);
+		if (ops[op].fdp) {
+			sqe[12] |= 2u << 20; /* Data Placement, placement handle 1 */
+			sqe[13] = 1u << 16;
+		}
 		if (rings_exec(r, q, sqe))
 			return -1;
 	}
@@ -179,10 +196,11 @@ double bench_memcpy(unsigned int rounds, const void *buf, size_t bytes)
 	return (double)begun;
 }
 
-static int measure(struct rings *r, enum bench_core_op op, unsigned int rounds, void *buf,
+static int measure(struct rig rig[2], enum bench_core_op op, unsigned int rounds, void *buf,
 		   uint64_t *list, struct bench_core *res)
 {
 	unsigned int batch = rounds / BATCHES + 1;
+	struct rings *r = &rig[ops[op].fdp].rings;
 	uint64_t cmd[BATCHES], copy[BATCHES] = { 0 }, plain[BATCHES] = { 0 }, p50, p99;
 
 	if (time_cmds(r, op, batch, buf, list) < 0) /* a warm-up */
@@ -194,7 +212,7 @@ static int measure(struct rings *r, enum bench_core_op op, unsigned int rounds, 
 			return -1;
 		cmd[i] = (uint64_t)ns;
 		if (ops[op].plain) {
-			ns = time_cmds(r, ops[op].plain, batch, buf, list);
+			ns = time_cmds(&rig[0].rings, ops[op].plain, batch, buf, list);
 			if (ns < 0)
 				return -1;
 			plain[i] = (uint64_t)ns;
@@ -218,13 +236,13 @@ const char *bench_core_name(enum bench_core_op op)
 
 int bench_core_run(unsigned int rounds, struct bench_core *res)
 {
-	struct rig r = { 0 };
+	struct rig r[2] = { 0 }; /* without data placement, and with it */
 	struct sim_msg msg = { "out of memory" };
 	uint8_t *buf = aligned_alloc(4096, 131072);
 	uint64_t *list = aligned_alloc(4096, 4096);
 	int ret = 1;
 
-	if (!buf || !list || rig_up(&r, &msg)) {
+	if (!buf || !list || rig_up(&r[0], false, &msg) || rig_up(&r[1], true, &msg)) {
 		fprintf(stderr, "bench: core: %s\n", msg.text);
 		goto out;
 	}
@@ -236,18 +254,20 @@ int bench_core_run(unsigned int rounds, struct bench_core *res)
 								   CORE_WRITE_128K_32,
 								   CORE_WRITE_128K_64 };
 
-		if (time_cmds(&r.rings, writes[i], BENCH_SET / 131072, buf, list) < 0)
+		if (time_cmds(&r[0].rings, writes[i], BENCH_SET / 131072, buf, list) < 0)
 			goto failed;
 	}
 	for (unsigned int op = 0; op < CORE_NR_OPS; op++)
-		if (measure(&r.rings, op, ops[op].bytes > 4096 ? rounds / 8 : rounds, buf, list, res))
+		if (measure(r, op, ops[op].bytes > 4096 ? rounds / 8 : rounds, buf, list, res))
 			goto failed;
-	ret = 0;
+	res->fdp_bytes = bench_fdp_memory();
+	ret = res->fdp_bytes < 0;
 	goto out;
 failed:
 	fprintf(stderr, "bench: core: a command failed\n");
 out:
-	rig_down(&r);
+	rig_down(&r[0]);
+	rig_down(&r[1]);
 	free(buf);
 	free(list);
 	return ret;

@@ -148,7 +148,7 @@ static void test_one_handle(void **state)
 static void test_copy(void **state)
 {
 	struct ffx x;
-	struct drv_cmd cmd = {{OP_COPY, 1}};
+	struct drv_cmd cmd = { { OP_COPY, 1 } };
 	uint8_t *p;
 
 	ffx_params(&x);
@@ -188,7 +188,7 @@ static void test_metadata(void **state)
 		if (pi) {
 			assert_int_equal(ffx_io(&x, OP_WRITE, 1, 1, 0, 10, 1u << 29, 40960), 0);
 		} else {
-			struct drv_cmd cmd = {{OP_WRITE, 1}};
+			struct drv_cmd cmd = { { OP_WRITE, 1 } };
 
 			cmd.dw[12] = 9 | 2u << 20;
 			cmd.dw[13] = 1u << 16;
@@ -201,6 +201,50 @@ static void test_metadata(void **state)
 	}
 }
 
+/* a namespace with smaller blocks comes while units are full of others; both are collected */
+static void test_smaller_blocks(void **state)
+{
+	struct ffx x;
+	struct sim_msg msg = { "" };
+	struct sim_ns_params np;
+	struct sim_fdp_info info;
+	struct sim_fdp_ru ru[256];
+	uint64_t valid = 0, moved;
+	int64_t n;
+
+	ffx_params(&x);
+	x.p.fdp.nruh = 4;
+	ffx_up(&x);
+	for (uint32_t i = 0; i < 3000; i++)
+		ffx_write(&x, i % 2, i < 512 ? i * 4 : below(2044), 4);
+	np = x.p.ns;
+	np.nsid = 2;
+	np.logical_block_size = np.physical_block_size = 512;
+	np.ruhs = (struct sim_ruhs){ .nr = 2, .ruhid = { 2, 3 } };
+	np.store = store_ram_new(MIB, &msg);
+	if (sim_ns_add(x.d->subsys, NULL, &np, &msg) != 2)
+		fail_msg("%s", msg.text);
+	assert_int_equal(sim_fdp_info(x.d->subsys, &info), 0);
+	moved = info.moved;
+	for (uint32_t i = 0; i < 6000; i++) {
+		ffx_write(&x, i % 2, below(2044), 4);
+		assert_int_equal(
+			ffx_io(&x, OP_WRITE, 2, i % 2, i < 2048 ? i : below(2047), 1, 0, 512), 0);
+	}
+	assert_int_equal(sim_fdp_info(x.d->subsys, &info), 0);
+	assert_true(info.moved > moved + 2000 * 4096);
+	n = sim_fdp_rus(x.d->subsys, 0, 256, ru);
+	for (int64_t i = 0; i < n; i++) {
+		assert_true(ru[i].valid <= ru[i].written && ru[i].written <= CAP * 4096);
+		valid += ru[i].valid;
+	}
+	assert_int_equal(valid, 2048 * 4096 + MIB);
+	assert_int_equal(info.hbmw, 9000ull * 4 * 4096 + 6000 * 512);
+	assert_int_equal(info.mbmw, info.hbmw + info.moved);
+	ffx_end(&x);
+	store_free(np.store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -209,6 +253,7 @@ int main(void)
 		cmocka_unit_test(test_one_handle),
 		cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_metadata),
+		cmocka_unit_test(test_smaller_blocks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
