@@ -171,6 +171,8 @@ void sim_ns_free(struct sim_ns *ns, bool forget)
 {
 	sim_format_drop(ns, forget);
 	sim_zones_close(ns, forget);
+	if (forget)
+		sim_zones_drop(ns->subsys, ns->nsid);
 	sim_fdp_ns_close(ns, forget);
 	sim_media_close(&ns->media, forget);
 	if (forget)

@@ -461,8 +461,6 @@ void sim_zones_close(struct sim_ns *ns, bool forget)
 		return;
 	free_zones(ns->zones, forget);
 	ns->zones = NULL;
-	if (forget)
-		sim_zones_drop(ns->subsys, ns->nsid);
 }
 
 void sim_zones_format(struct sim_ns *ns)

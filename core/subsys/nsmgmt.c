@@ -256,6 +256,7 @@ static uint16_t create(struct sim_req *req)
 		req->err_cs = w.bytes;
 		return err == SIM_ENOSPC ? SIM_NS_NO_CAPACITY : SIM_INTERNAL;
 	}
+	st->fresh = true; /* whatever is known of an older one in its place */
 	p.store = st;
 	ns = make_ns(s, &p, &w);
 	if (!ns)

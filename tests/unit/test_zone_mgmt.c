@@ -111,6 +111,30 @@ static void killed(void **state)
 	}
 }
 
+/* killed while one is deleted: what comes in its place has nothing of it */
+static void killed_deleting(void **state)
+{
+	const struct ns_wish w = { .nsze = ZONE, .ncap = ZONE, .nmic = 1, .csi = 2 };
+
+	for (unsigned int at = 0; at < 8; at++) {
+		struct nfx *f = nfx_new(512 * MIB, false);
+		struct sim_zones_info info;
+		uint32_t nsid = 0;
+
+		assert_int_equal(ns_create_as(f->d, &w, &nsid), ST_OK);
+		f->calls = 0;
+		f->die_at = at;
+		ns_delete(f->d, nsid);
+		nfx_restart(f);
+		if (!sim_zones_info(f->d->subsys, nsid, &info))
+			assert_int_equal(ns_delete(f->d, nsid), ST_OK);
+		assert_int_equal(ns_create(f->d, 8), nsid);
+		nfx_restart(f);
+		assert_int_equal(sim_zones_info(f->d->subsys, nsid, &info), SIM_EINVAL);
+		nfx_free(f);
+	}
+}
+
 /* CC.CSS, and the I/O Command Set Profile, keep it from being attached */
 static void attach(void **state)
 {
@@ -148,6 +172,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(create),
 		cmocka_unit_test(killed),
+		cmocka_unit_test(killed_deleting),
 		cmocka_unit_test(attach),
 	};
 
