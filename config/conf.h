@@ -74,6 +74,7 @@ struct conf_ctrl {
 	uint8_t smart_critical_warning;
 	uint32_t cmb_size_mb;
 	bool legacy_cmb, dbcs, msix_exclusive_bar;
+	bool ocp;
 	bool ioeventfd; /* changes nothing: see its key */
 	uint64_t hmb_size; /* bytes */
 	char *pmrdev;	   /* id of a memory, or NULL */

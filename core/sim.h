@@ -341,6 +341,7 @@ struct sim_ctrl_params {
 	bool legacy_cmb;	 /* its registers as in revision 1.3 of the specification */
 	bool msix_exclusive_bar; /* MSI-X table and pending bits in BAR 4 */
 	bool no_dbcs;		 /* no Doorbell Buffer Config command */
+	bool ocp;		 /* log page C0h of the OCP specification */
 	uint64_t hmb_size;	 /* Host Memory Buffer wanted (HMPRE), bytes; 0: none */
 	struct sim_pmr_port pmr;
 	/**

@@ -223,6 +223,7 @@ int build_ctrl(struct build *b, unsigned int i)
 		.msix_exclusive_bar = cc->msix_exclusive_bar,
 		.no_dbcs = !cc->dbcs,
 		.hmb_size = cc->hmb_size,
+		.ocp = cc->ocp,
 		.copy = store_copy,
 		.sriov_max_vfs = cc->sriov_max_vfs,
 		.sriov_vq_flexible = cc->sriov_vq_flexible,

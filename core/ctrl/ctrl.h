@@ -696,6 +696,8 @@ void sim_lbas_reset(struct sim_ctrl *c);
 uint16_t sim_lbas_log(struct sim_req *req, uint8_t *page); /* log page 0Eh */
 void sim_lbas_read(struct sim_ctrl *c);
 
+uint16_t sim_ocp_log(struct sim_req *req, uint8_t *page); /* ocp.c: log page C0h */
+
 /* hmb.c */
 bool sim_hmb_there(const struct sim_ctrl *c);
 uint16_t sim_hmb_set(struct sim_req *req, struct sim_ns *ns, const uint8_t *data);

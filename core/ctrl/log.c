@@ -16,6 +16,8 @@ static bool log_present(const struct sim_ctrl *c, const struct sim_log *row)
 	switch (row->where) {
 	case SIM_LOG_MULTI:
 		return c->subsys->multi;
+	case SIM_LOG_OCP:
+		return c->p.ocp;
 	case SIM_LOG_ENDURANCE:
 		return c->subsys->fdp;
 	default:
@@ -177,6 +179,8 @@ const struct sim_log sim_log_rows[] = {
 	{ 0x80, 0, 64, "Reservation Notification", sim_resv_log_fill, NULL, sim_resv_log_taken, SIM_LOG_ALL, false, NULL },
 	{ SIM_LID_CHANGED_ZONES, 0, 4096, "Changed Zone List", sim_zone_log, NULL, NULL, SIM_LOG_ALL, true,
 	  sim_zone_log_read },
+	{ 0xc0, 0, 512, "SMART / Health Information Extended (OCP)", sim_ocp_log, NULL, NULL,
+	  SIM_LOG_OCP, false, NULL },
 };
 const unsigned int sim_nr_log_rows = sizeof(sim_log_rows) / sizeof(sim_log_rows[0]);
 

@@ -129,6 +129,7 @@ void sim_feat_defaults(const struct sim_ctrl *c, struct sim_feat *f);
 enum sim_log_where {
 	SIM_LOG_ALL,
 	SIM_LOG_MULTI,	   /* those that are configured for several controllers */
+	SIM_LOG_OCP,	   /* controllers that have the OCP log page, rather */
 	SIM_LOG_ENDURANCE, /* those with an endurance group; the page is of the one that LSI names */
 };
 

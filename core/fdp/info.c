@@ -18,6 +18,11 @@ static void leave(struct sim_subsys *s)
 	sim_read_unlock(&s->lock);
 }
 
+uint64_t sim_fdp_moved(const struct sim_subsys *s)
+{
+	return s->fdp ? atomic_load(&s->fdp->head->moved) : 0;
+}
+
 int sim_fdp_info(struct sim_subsys *s, struct sim_fdp_info *info)
 {
 	const struct sim_fdp *g = enter(s);

@@ -209,7 +209,7 @@ refused() {
 }
 
 # --- the parts that other issues bring are refused, never ignored
-for key in ocp=on; do
+for key in spdm_port=1; do
 	refused "${key%%=*}" "nvme,$key" -drive if=none,id=d,size=8M -device "nvme,serial=s,drive=d,$key"
 	like "$(cat "$T/out")" 'not supported yet' "nvme,$key: not supported yet"
 done

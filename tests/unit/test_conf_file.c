@@ -92,7 +92,7 @@ static void test_bad(void **state)
 		{ CTRL "serial = b\n", "t.conf:3: serial: given twice" },
 		{ CTRL "mdts = 12\n", "t.conf:3: mdts: must be between 1 and 9, not '12'" },
 		{ CTRL "mdts =\n", "t.conf:3: mdts: must be between 1 and 9, not ''" },
-		{CTRL "ocp = on\n", "t.conf:3: ocp: not supported yet; allowed: off"},
+		{CTRL "spdm_port = 1\n", "t.conf:3: spdm_port: not supported yet; allowed: 0"},
 		{ CTRL CTRL, "t.conf:3: id: duplicate id 'c', first used at t.conf:1" },
 		{ "[controler c]\n",
 		  "t.conf:1: no such section: [controler c]; allowed: [subsystem "

@@ -150,7 +150,7 @@ static void test_bad(void **state)
 		  "most 63), not '-a'" },
 		{ "-device nvme,id=", "-device nvme,id=: id: must not be empty" },
 		/* later */
-		{ "-device nvme,ocp=on", "-device nvme,ocp=on: ocp: not supported yet; allowed: off" },
+		{ "-device nvme,spdm_port=1", "-device nvme,spdm_port=1: spdm_port: not supported yet; allowed: 0" },
 		{ "-device nvme,legacy-cmb=maybe", "-device nvme,legacy-cmb=maybe: legacy-cmb: must be "
 						   "'on' or 'off', not 'maybe'" },
 		{ "-device memory-backend-file,id=m",
