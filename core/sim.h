@@ -436,7 +436,8 @@ void sim_fn_unplug(struct sim_fn *fn);
 /**
  * sim_fn_remove() - a function that nobody drives any more is taken out of its subsystem, and freed
  * with its VFs. Unplugs it first. Its namespaces stay in the subsystem, detached from it; its
- * controller identifier is free. No other call with @fn or a VF of it may be running. Not for a VF.
+ * controller identifier is free. No other call with @fn or a VF of it may be running, nor
+ * sim_run_timers(). Not for a VF.
  */
 void sim_fn_remove(struct sim_fn *fn);
 

@@ -66,6 +66,17 @@ static void irq_deliver(struct sim_ctrl *c)
 		tell_news(c->fn);
 }
 
+/* no lock is held, so a controller that leaves waits until nobody is here (fn.c) */
+static void deliver_others(struct sim_subsys *s, const struct sim_ctrl *but)
+{
+	for (unsigned int i = 0; i < SIM_MAX_CTRL; i++) {
+		struct sim_ctrl *c = s->ctrl[i];
+
+		if (c && c != but)
+			irq_deliver(c);
+	}
+}
+
 /*
  * What one controller does can end requests of another one (an event, a reservation preempted):
  * whoever comes out of core delivers for all.
@@ -75,12 +86,20 @@ void sim_irq_flush(struct sim_ctrl *c)
 	struct sim_subsys *s = c->subsys;
 
 	irq_deliver(c);
-	if (!atomic_load_explicit(&s->irqs, memory_order_relaxed) ||
-	    !atomic_exchange(&s->irqs, false))
+	if (!atomic_load_explicit(&s->irqs, memory_order_relaxed))
 		return;
-	for (unsigned int i = 0; i < SIM_MAX_CTRL; i++)
-		if (s->ctrl[i] && s->ctrl[i] != c)
-			irq_deliver(s->ctrl[i]);
+	atomic_fetch_add(&s->flushing, 1);
+	if (atomic_exchange(&s->irqs, false))
+		deliver_others(s, c);
+	atomic_fetch_sub(&s->flushing, 1);
+}
+
+void sim_irq_flush_all(struct sim_subsys *s)
+{
+	atomic_fetch_add(&s->flushing, 1);
+	atomic_store(&s->irqs, false);
+	deliver_others(s, NULL);
+	atomic_fetch_sub(&s->flushing, 1);
 }
 
 /* ---- completions -------------------------------------------------------------------------- */

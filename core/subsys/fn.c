@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <threads.h>
 
 #include "../ctrl/ctrl.h"
 #include "../pci/pci.h"
@@ -145,6 +146,8 @@ void sim_fn_remove(struct sim_fn *fn)
 		leave(fn->vfs[i]);
 	leave(fn);
 	sim_write_unlock(&s->lock);
+	while (atomic_load(&s->flushing)) /* other functions' threads, with a moment's work */
+		thrd_yield();
 	for (unsigned int i = 0; i < fn->max_vfs; i++)
 		sim_fn_free(fn->vfs[i]);
 	sim_fn_free(fn);

@@ -162,13 +162,6 @@ static int add_configured(struct sim_subsys *s, struct sim_fn *fn, struct sim_ns
 	return 0;
 }
 
-void sim_irq_flush_all(struct sim_subsys *s)
-{
-	for (unsigned int i = 0; i < SIM_MAX_CTRL; i++)
-		if (s->ctrl[i])
-			sim_irq_flush(s->ctrl[i]);
-}
-
 int64_t sim_ns_add(struct sim_subsys *s, struct sim_fn *fn, const struct sim_ns_params *p,
 		   struct sim_msg *msg)
 {

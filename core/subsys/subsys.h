@@ -52,6 +52,7 @@ struct sim_subsys {
 	_Atomic uint64_t deadline; /* armed at the clock port */
 	uint32_t configured[(SIM_NN + 32) / 32]; /* bit NSID: sim_ns_add() gave it out */
 	uint64_t nr_created; /* identifiers made, see nsmgmt.c */
+	_Atomic uint32_t flushing; /* threads that go through @ctrl with no lock held */
 	_Atomic bool irqs; /* a controller other than the one at work may have vectors to deliver */
 };
 

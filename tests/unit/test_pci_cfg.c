@@ -3,7 +3,7 @@
  * test_pci_cfg.c - configuration space bit by bit: the tables here are written from the PCI Express
  * Base Specification and from what QEMU's functions look like, not from the code.
  */
-#include "drv.h"
+#include "slow_store.h"
 
 /** struct dw - a dword: its value at power-on, bits that are read-write; all others read-only, and
  * those that a 1 clears are 0 and stay so. @rw ODD: has a test of its own */
@@ -251,19 +251,46 @@ static void test_power_state(void **state)
 	drv_free(d);
 }
 
-/* a completion that becomes due in D3hot cannot be told: without DMA the controller fails */
-static void test_d3_messages(void **state)
+/* neither messages nor the pin in D3hot */
+static void test_d3_interrupts(void **state)
 {
 	struct drv *d = drv_new(NULL);
+	struct drv_cmd cmd = { .dw = { [0] = 0x18 } };
+	struct drv_cqe cqe;
 
+	sim_cfg_write(d->fn, 0x42, 2, 0);
 	drv_enable(d);
+	drv_submit(d, &d->admin, &cmd);
+	assert_true(d->intx);
 	sim_cfg_write(d->fn, 0x64, 2, 3);
-	sim_cfg_write(d->fn, 0x04, 2, 0x0002); /* the INTx disable bit and D3hot are two things */
-	sim_cfg_write(d->fn, 0x42, 2, 0x0000);
 	assert_false(d->intx);
 	sim_cfg_write(d->fn, 0x64, 2, 0);
-	assert_int_equal(drv_r32(d, NVME_REG_CSTS), 1);
+	assert_true(d->intx);
+	assert_true(drv_poll(d, &d->admin, &cqe));
+	assert_false(d->intx);
 	drv_free(d);
+}
+
+/* a command that ends in D3hot cannot be completed: the controller has failed when it is back */
+static void test_d3_completion(void **state)
+{
+	struct slow_store *s = slow_new(1u << 20);
+	struct drv_cmd flush = { .dw = { [0] = 0x00, [1] = 1 } };
+	struct drv_cqe cqe;
+	struct drv *d;
+
+	s->slow = false;
+	d = slow_drv(s);
+	drv_start(d);
+	s->slow = true;
+	drv_submit(d, &d->io, &flush);
+	sim_cfg_write(d->fn, 0x64, 2, 3);
+	slow_finish(s);
+	sim_cfg_write(d->fn, 0x64, 2, 0);
+	assert_int_equal(drv_r32(d, NVME_REG_CSTS) & 3, 2);
+	assert_false(drv_poll(d, &d->io, &cqe));
+	drv_free(d);
+	slow_free(s);
 }
 
 /* 6.6: which bits which reset leaves */
@@ -375,6 +402,35 @@ static void test_unplug(void **state)
 	drv_free(d->root);
 }
 
+/* what a controller that is gone had begun ends later, and is nobody's any more */
+static void test_remove_in_flight(void **state)
+{
+	struct slow_store *s = slow_new(1u << 20);
+	struct drv_cmd flush = { .dw = { [0] = 0x00, [1] = 1 } }, aer = { .dw = { [0] = 0x0c } };
+	struct drv_cqe cqe;
+	struct drv *d, *other;
+
+	s->slow = false;
+	d = slow_drv(s);
+	other = drv_add_fn(d, NULL);
+	drv_start(other);
+	s->slow = true;
+	drv_submit(other, &other->io, &flush);
+	drv_submit(other, &other->admin, &aer);
+	drv_w32(other, NVME_REG_CC, drv_r32(other, NVME_REG_CC) | 1u << 14); /* and a shutdown */
+	sim_fn_unplug(other->fn);
+	assert_false(drv_poll(other, &other->io, &cqe));
+	sim_fn_remove(other->fn);
+	slow_finish(s);
+	assert_false(drv_poll(other, &other->io, &cqe));
+	assert_false(drv_poll(other, &other->admin, &cqe));
+	s->slow = false;
+	drv_start(d);
+	assert_int_equal(drv_io(d, &flush, 0, 0, NULL), 0);
+	drv_free(d);
+	slow_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,7 +439,9 @@ int main(void)
 		cmocka_unit_test(test_vf),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_power_state),
-		cmocka_unit_test(test_d3_messages),
+		cmocka_unit_test(test_d3_interrupts),
+		cmocka_unit_test(test_d3_completion),
+		cmocka_unit_test(test_remove_in_flight),
 		cmocka_unit_test(test_reset_kinds),
 		cmocka_unit_test(test_sriov_rules),
 		cmocka_unit_test(test_unplug),

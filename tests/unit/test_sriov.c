@@ -4,7 +4,10 @@
  * offline, that is online; and what happens to it under its driver.
  */
 #include <pthread.h>
+#include <stdlib.h>
 
+#include "../../core/ctrl/ctrl.h"
+#include "../../core/pci/pci.h"
 #include "virtcmd.h"
 
 #define BUF 8192
@@ -374,6 +377,116 @@ static void test_race(void **state)
 	drv_free(d);
 }
 
+/* ---- anything, in any order --------------------------------------------------------------------- */
+
+static uint64_t rnd_state;
+static unsigned int seen_online; /* a VF, after how many steps */
+
+static uint32_t rnd(uint32_t n)
+{
+	rnd_state = rnd_state * 6364136223846793005ull + 1442695040888963407ull;
+	return (uint32_t)(rnd_state >> 33) % n;
+}
+
+/* what holds whatever was done */
+static void check_accounts(struct drv *d)
+{
+	const struct sim_virt *p = &d->fn->ctrl->virt;
+	const unsigned int here = sim_fn_nr_vfs(d->fn);
+
+	assert_true(here <= 3);
+	for (unsigned int rt = 0; rt < 2; rt++) {
+		uint32_t sum = 0;
+
+		for (unsigned int i = 1; i <= 3; i++)
+			sum += drv_vf(d, i)->fn->ctrl->virt.nr[rt];
+		assert_int_equal(sum, p->pool[rt].assigned);
+		assert_true(sum + p->pool[rt].primary <= p->pool[rt].total);
+		assert_true(p->pool[rt].next <= p->pool[rt].total);
+	}
+	assert_int_equal(d->fn->ctrl->nr_pairs,
+			 p->pool[VQ].private + p->pool[VQ].primary - 1u);
+	for (unsigned int i = 1; i <= 3; i++) {
+		struct sim_fn *vf = drv_vf(d, i)->fn;
+		const struct sim_virt *v = &vf->ctrl->virt;
+
+		assert_int_equal(v->state != SIM_VS_ABSENT, i <= here);
+		assert_int_equal(sim_cfg_read(vf, 0x08, 4), i <= here ? 0x01080202 : 0xffffffff);
+		if (v->state == SIM_VS_ONLINE) {
+			seen_online++;
+			assert_true(v->nr[VQ] >= 2 && v->nr[VI] >= 1);
+			assert_int_equal(vf->ctrl->nr_pairs, v->nr[VQ] - 1u);
+			assert_int_equal((sim_cfg_read(vf, 0x42, 2) & 0x7ff) + 1, v->nr[VI]);
+		} else {
+			assert_int_equal(vf->ctrl->csts, CSTS_OFFLINE);
+		}
+		assert_int_equal(vf->offline, v->state != SIM_VS_ONLINE);
+	}
+	assert_int_equal(sim_cfg_read(d->fn, 0x00, 4), 0x00101b36);
+	assert_int_equal(sim_cfg_read(d->fn, 0x18c, 4), 0x00030003);
+}
+
+static void anything(struct drv *d)
+{
+	static const uint32_t acts[] = { 1, 7, 8, 8, 8, 9, 9, 0 };
+	struct drv *v = drv_vf(d, 1 + rnd(3)), *which = rnd(2) ? d : v;
+	const unsigned int size = 1u << rnd(3);
+
+	switch (rnd(60)) {
+	case 0: /* configuration space, but for what the driver in drv.c needs */
+		sim_cfg_write(which->fn, (rnd(0x240) & ~(size - 1)), size, rnd(0x7fffffff) << rnd(2));
+		break;
+	case 1:
+		sim_cfg_write(d->fn, rnd(2) ? 0x188 : 0x190, 2, rnd(4) ? rnd(5) : 9);
+		break;
+	case 2:
+		sim_cfg_write(d->fn, 0x188, 2, rnd(3) ? 9 : 0);
+		break;
+	case 3: /* a VF's registers and doorbells */
+		sim_mmio_write(v->fn, 0, rnd(0x4000) & ~3u, rnd(2) ? 4 : 8, rnd(0x7fffffff));
+		break;
+	case 4:
+		sim_mmio_write(v->fn, 0, NVME_REG_CC, 4, rnd(2) | 6u << 16 | 4u << 20);
+		break;
+	case 5:
+		sim_fn_reset(which->fn, (enum sim_reset)rnd(3));
+		break;
+	default:
+		/* bring it into a state in which it takes commands and has VFs, and give it one */
+		if (drv_r32(d, NVME_REG_CSTS) != 1) {
+			sim_cfg_write(d->fn, 0x64, 2, 0);
+			drv_pci_enable(d);
+			drv_w32(d, NVME_REG_CC, 0);
+			d->brk = DRV_PAGE;
+			drv_enable(d);
+		}
+		sim_cfg_write(d->fn, 0x04, 2, 6);
+		if (!sim_fn_nr_vfs(d->fn) && !rnd(3)) {
+			sim_cfg_write(d->fn, 0x190, 2, 3);
+			sim_cfg_write(d->fn, 0x188, 2, 9);
+		}
+		virt(d, acts[rnd(8)], rnd(2), rnd(5), rnd(5), NULL);
+	}
+}
+
+static void test_anything(void **state)
+{
+	const char *seeds = getenv("NVMESIM_SEEDS");
+	const unsigned int n = seeds ? (unsigned int)atoi(seeds) : 5;
+
+	for (unsigned int seed = 1; seed <= n; seed++) {
+		struct drv *d = primary(3, 8, 5);
+
+		rnd_state = seed;
+		for (unsigned int i = 0; i < 4000; i++) {
+			anything(d);
+			check_accounts(d);
+		}
+		drv_free(d);
+	}
+	assert_true(seen_online > n * 100); /* it comes to that, too */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -387,6 +500,7 @@ int main(void)
 		cmocka_unit_test(test_again),
 		cmocka_unit_test(test_attachment),
 		cmocka_unit_test(test_race),
+		cmocka_unit_test(test_anything),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
