@@ -6,11 +6,13 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/timerfd.h>
 
 #include "internal.h"
 #include "ring.h"
 
+#define BLOCK_IOC 0x12 /* _IOC_TYPE of linux/fs.h's BLK... */
 #define TICK_NS 200000000 /* how soon a killed caller's command is given up */
 
 #define call_of(ptr, member)                                                                      \
@@ -135,6 +137,8 @@ long trap_ioctl(struct trap_req *rq)
 		return -EBADF;
 	if (!s.file->node)
 		return -ENODEV;
+	if (s.file->block && _IOC_TYPE(rq->arg[1]) == BLOCK_IOC)
+		return trap_block_ioctl(rq, &s.file->node->n->ref);
 	c = call_get(t);
 	if (!c)
 		return -ENOMEM;

@@ -264,6 +264,9 @@ void trap_files_free(struct trap *t);
 long trap_ioctl(struct trap_req *rq);
 long trap_setuid(struct trap_req *rq);
 
+/** trap_block_ioctl() - one of those that every block device has (block.c). Return: 0 or -errno */
+long trap_block_ioctl(struct trap_req *rq, const struct host_node_ref *node);
+
 /** trap_tick() - the timer that looks after callers */
 void trap_tick(struct trap *t, bool on);
 

@@ -19,12 +19,19 @@ errors
 virt /dev/ng1n1
 virt_end
 cycle
+flight
 tools -O "sysfs.path=$sys/bus/pci"
 is "$(touch "$sys/class/new" 2>&1 | grep -c 'Permission denied')" 1 "nothing can be made there"
 is "$(put "$pf/no_such_thing" 1)" "open: ENOENT" "what is not there is not there"
 nobody sh -c "cat '$pf/vendor'" >out 2>&1
 is "$(cat out)" 0x1b36 "anybody may look"
 is "$(nobody "$sys_write" "$pf/reset" 1)" "open: EACCES" "but not act"
+runs "hotplug add" "$NVMESIM_CTL" hotplug add nvme,serial=deadbeef,subsys=subsys0
+wait_for 10 test -c /dev/ng1n1
+is "$(nodes)" "ng0n1 ng1n1 nvme0 nvme1" "nodes for it, and for the shared namespace"
+is "$(cat "$sys/class/nvme/nvme1/address")" 0000:02:00.0 "and a place in the tree"
+runs "hotplug remove" "$NVMESIM_CTL" hotplug remove nvme1
+is "$(nodes) $(ls "$sys/class/nvme")" "ng0n1 nvme0 nvme0" "gone again"
 runs "stop" stop
 is "$(mountpoint -q "$sys" || echo unmounted)" unmounted "it is unmounted at the end"
 

@@ -19,6 +19,7 @@ if [ "${1:-}" = inside ]; then
 	like "$(nvme list)" '^/dev/nvme1n1 +/dev/ng1n1 +deadbeef' "nvme list shows the VF's namespace"
 	virt_end
 	cycle
+	flight
 	tools
 	# programs' own ways of writing
 	is "$(printf 1 | tee "$pf/reset")" 1 "tee"
@@ -74,6 +75,12 @@ END
 runs "nvme0, ng0n1, nvme0n1" "$NVMESIM_RUN" -- sh names.sh
 "$NVMESIM_RUN" -- sh -c 'nvmesim=$(stat -c %t,%T /dev/nvmesim0n1); test "$nvmesim" = "$(stat -c %t,%T /dev/nvme0n1)"'
 is $? 0 "they are the same devices"
+
+"$NVMESIM_RUN" -- sh -c 'nvme format /dev/nvme0n1 --lbaf=4 --force && blockdev --getsize64 --getss --getpbsz --getsz --getro /dev/nvme0n1
+	blockdev --setbsz 512 /dev/nvme0n1; blockdev --setbsz 4096 /dev/nvme0n1 && blockdev --rereadpt /dev/nvme0n1 && echo done' >out 2>&1
+is "$(grep -v Success out | grep -x '[0-9]*' | tr '\n' ' ')" "1073741824 4096 4096 2097152 0 " \
+	"nvme format of the block device, and what blockdev asks" || diag <out
+is "$(grep -c 'Invalid argument' out) $(tail -n 1 out)" "1 done" "a block size below the format's is refused"
 
 # --- where functions are
 "$NVMESIM_RUN" -device nvme,serial=a,bus=pcie.0,addr=6 -device nvme,serial=b \

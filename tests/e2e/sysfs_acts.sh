@@ -90,6 +90,30 @@ errors() {
 	is "$(put "$sys/bus/pci/drivers_probe" 0000:7f:00.0)" ENODEV "drivers_probe of nothing"
 }
 
+# flight: a reset, an unbinding, a removal while a command is under way (an event request, which never ends by
+# itself): it ends, and with an error
+flight() {
+	for way in "$pf/reset=1" "$drv/unbind=0000:01:00.0" "$pf/remove=1"; do
+		nvme admin-passthru /dev/nvme0 --opcode=0x0c >flight.out 2>&1 &
+		flying=$!
+		tries=100
+		# again until it was under way when that happened
+		while kill -0 $flying 2>/dev/null && [ $tries -gt 0 ]; do
+			sleep 0.05
+			put "${way%%=*}" "${way#*=}" >/dev/null
+			tries=$((tries - 1))
+		done
+		wait $flying
+		is "$(test $? -ne 0 && [ $tries -gt 0 ] && echo ended)" ended "a command in flight ends at ${way##*/}"
+		case $way in
+		*unbind*) put "$drv/bind" 0000:01:00.0 >/dev/null ;;
+		*remove*) put "$sys/bus/pci/rescan" 1 >/dev/null ;;
+		esac
+		wait_for 10 test -c /dev/nvme0
+	done
+	like "$(nvme id-ctrl /dev/nvme0 2>&1)" '^sn +: deadbeef' "and the drive works"
+}
+
 # cycle: unbind, sriov without a driver, driver_override, bind, remove, rescan
 cycle() {
 	is "$(put "$drv/unbind" 0000:01:00.0)" ok "unbind"
