@@ -222,6 +222,7 @@ int host_ns_info(struct host_dev *dev, uint32_t nsid, struct host_ns_info *info)
 		.pi_first = ns.pi_first,
 		.shared = ns.shared,
 		.csi = ns.csi,
+		.zoned = ns.csi == NVME_CSI_ZNS,
 	};
 	return 0;
 }

@@ -230,10 +230,22 @@ struct host_ns_info {
 	uint32_t lba_size, meta_size;
 	uint8_t csi, lbaf;
 	uint8_t pi_type, pi_size; /* bytes of the tuple, 0 without */
+	bool zoned;
 	bool extended, pi_first;  /* metadata follows the data; PI is its first bytes */
 	bool shared;
 };
 int host_ns_info(struct host_dev *dev, uint32_t nsid, struct host_ns_info *info);
+
+/**
+ * host_ns_ids() - identifiers of an active namespace, and what it uses now; asked of the controller
+ * Return: 0, or -EIO: it does not answer.
+ */
+struct host_ns_ids {
+	uint64_t nuse;
+	bool has_uuid, has_nguid, has_eui64;
+	uint8_t uuid[16], nguid[16], eui64[8];
+};
+int host_ns_ids(struct host_dev *dev, uint32_t nsid, struct host_ns_ids *ids);
 
 /**
  * host_dev_space() - what namespaces can be made of, asked of the controller now

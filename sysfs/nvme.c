@@ -10,13 +10,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "../core/spec_ext.h"
 #include "rows.h"
 
-#define NVME	 SYS_DEVICES "/%F/nvme/%c/"
-#define NS	 NVME "%b/"
-#define SUBSYS	 "devices/virtual/nvme-subsystem/%S/"
-#define ID_BYTES 4096
+#define NVME   SYS_DEVICES "/%F/nvme/%c/"
+#define NS     NVME "%b/"
+#define SUBSYS "devices/virtual/nvme-subsystem/%S/"
 
 /* ---- controllers ---- */
 
@@ -61,7 +59,7 @@ static int read_sqsize(const struct sys_ctx *x, char *buf, size_t len)
 /* NVMe base 2.1, figure 312: CNTRLTYPE */
 static int read_cntrltype(const struct sys_ctx *x, char *buf, size_t len)
 {
-	static const char *const type[] = {"reserved", "io", "discovery", "admin"};
+	static const char *const type[] = { "reserved", "io", "discovery", "admin" };
 	uint8_t t = info_of(x).cntrltype;
 
 	return snprintf(buf, len, "%s\n", type[t < 4 ? t : 0]);
@@ -142,8 +140,8 @@ static void call_done(struct host_call *call, long ret)
 
 static int ctrl_ioctl(const struct sys_ctx *x, unsigned int cmd)
 {
-	struct host_node_ref node = {.dev = x->fn->dev};
-	struct waiting w = {.call = {.done = call_done, .client = host_local_client()}};
+	struct host_node_ref node = { .dev = x->fn->dev };
+	struct waiting w = { .call = { .done = call_done, .client = host_local_client() } };
 
 	host_ioctl(node, cmd, 0, &w.call);
 	if (!w.done) { /* nobody but this thread could end it */
@@ -168,7 +166,7 @@ static int write_rescan(const struct sys_ctx *x, const char *text)
 
 static struct host_ns_info ns_of(const struct sys_ctx *x)
 {
-	struct host_ns_info info = {.lba_size = 512};
+	struct host_ns_info info = { .lba_size = 512 };
 
 	host_ns_info(x->node->ref.dev, x->node->ref.nsid, &info);
 	return info;
@@ -203,7 +201,7 @@ static int read_lba_size(const struct sys_ctx *x, char *buf, size_t len)
 
 static int read_zoned(const struct sys_ctx *x, char *buf, size_t len)
 {
-	return snprintf(buf, len, "%s\n", ns_of(x).csi == NVME_CSI_ZNS ? "host-managed" : "none");
+	return snprintf(buf, len, "%s\n", ns_of(x).zoned ? "host-managed" : "none");
 }
 
 static int read_zero(const struct sys_ctx *x, char *buf, size_t len)
@@ -211,48 +209,18 @@ static int read_zero(const struct sys_ctx *x, char *buf, size_t len)
 	return snprintf(buf, len, "0\n");
 }
 
-/* Identify Namespace (CNS 00h), or the identification descriptors (CNS 03h); 0 or -errno */
-static int identify(const struct sys_ctx *x, uint8_t cns, uint8_t page[ID_BYTES])
+static struct host_ns_ids ids_of(const struct sys_ctx *x)
 {
-	struct nvme_passthru_cmd64 cmd = {
-		.opcode = nvme_admin_identify,
-		.nsid = x->node->ref.nsid,
-		.addr = (uintptr_t)page,
-		.data_len = ID_BYTES,
-		.cdw10 = cns,
-	};
-	long ret = host_admin_sync(x->node->ref.dev, &cmd);
+	struct host_ns_ids ids;
 
-	return ret ? -ENODEV : 0;
+	if (host_ns_ids(x->node->ref.dev, x->node->ref.nsid, &ids))
+		ids.nuse = ns_of(x).nuse;
+	return ids;
 }
 
 static int read_nuse(const struct sys_ctx *x, char *buf, size_t len)
 {
-	uint8_t page[ID_BYTES];
-	uint64_t nuse = 0;
-
-	if (identify(x, NVME_IDENTIFY_CNS_NS, page))
-		nuse = ns_of(x).nuse;
-	else
-		for (unsigned int i = 0; i < 8; i++)
-			nuse |= (uint64_t)page[16 + i] << i * 8;
-	return snprintf(buf, len, "%llu\n", (unsigned long long)nuse);
-}
-
-/* the identifier of type @nidt, @n bytes. Return: whether it has one */
-static bool ns_id(const struct sys_ctx *x, uint8_t nidt, uint8_t *id, unsigned int n)
-{
-	uint8_t page[ID_BYTES];
-
-	if (identify(x, NVME_IDENTIFY_CNS_NS_DESC_LIST, page))
-		return false;
-	for (unsigned int i = 0; i + 4 + n <= ID_BYTES && page[i + 1]; i += 4u + page[i + 1]) {
-		if (page[i] != nidt || page[i + 1] != n)
-			continue;
-		memcpy(id, page + i + 4, n);
-		return true;
-	}
-	return false;
+	return snprintf(buf, len, "%llu\n", (unsigned long long)ids_of(x).nuse);
 }
 
 static int hex(char *buf, size_t len, const uint8_t *id, unsigned int n, const char *between)
@@ -276,53 +244,51 @@ static int uuid_text(char *buf, size_t len, const uint8_t *id)
 
 static int read_uuid(const struct sys_ctx *x, char *buf, size_t len)
 {
-	uint8_t id[16];
+	struct host_ns_ids ids = ids_of(x);
 	int n;
 
-	if (!ns_id(x, NVME_NIDT_UUID, id, 16))
+	if (!ids.has_uuid)
 		return -ENOENT;
-	n = uuid_text(buf, len, id);
+	n = uuid_text(buf, len, ids.uuid);
 	return n + snprintf(buf + n, len - (size_t)n, "\n");
 }
 
 static int read_nguid(const struct sys_ctx *x, char *buf, size_t len)
 {
-	uint8_t id[16];
+	struct host_ns_ids ids = ids_of(x);
 	int n;
 
-	if (!ns_id(x, NVME_NIDT_NGUID, id, 16))
+	if (!ids.has_nguid)
 		return -ENOENT;
-	n = uuid_text(buf, len, id);
+	n = uuid_text(buf, len, ids.nguid);
 	return n + snprintf(buf + n, len - (size_t)n, "\n");
 }
 
 static int read_eui(const struct sys_ctx *x, char *buf, size_t len)
 {
-	uint8_t id[8];
+	struct host_ns_ids ids = ids_of(x);
 	int n;
 
-	if (!ns_id(x, NVME_NIDT_EUI64, id, 8))
+	if (!ids.has_eui64)
 		return -ENOENT;
-	n = hex(buf, len, id, 8, " ");
+	n = hex(buf, len, ids.eui64, 8, " ");
 	return n + snprintf(buf + n, len - (size_t)n, "\n");
 }
 
 /* Linux's wwid_show(): the best identifier there is */
 static int read_wwid(const struct sys_ctx *x, char *buf, size_t len)
 {
+	struct host_ns_ids ids = ids_of(x);
 	struct host_info info;
-	uint8_t id[16];
 	int n;
 
-	if (ns_id(x, NVME_NIDT_UUID, id, 16)) {
+	if (ids.has_uuid) {
 		n = snprintf(buf, len, "uuid.");
-		n += uuid_text(buf + n, len - (size_t)n, id);
-	} else if (ns_id(x, NVME_NIDT_NGUID, id, 16)) {
+		n += uuid_text(buf + n, len - (size_t)n, ids.uuid);
+	} else if (ids.has_nguid || ids.has_eui64) {
 		n = snprintf(buf, len, "eui.");
-		n += hex(buf + n, len - (size_t)n, id, 16, "");
-	} else if (ns_id(x, NVME_NIDT_EUI64, id, 8)) {
-		n = snprintf(buf, len, "eui.");
-		n += hex(buf + n, len - (size_t)n, id, 8, "");
+		n += hex(buf + n, len - (size_t)n, ids.has_nguid ? ids.nguid : ids.eui64,
+			 ids.has_nguid ? 16 : 8, "");
 	} else {
 		host_dev_info(x->node->ref.dev, &info);
 		n = snprintf(buf, len, "nvme.%04x-", sim_cfg_read(x->fn->fn, 0, 2));
@@ -334,6 +300,22 @@ static int read_wwid(const struct sys_ctx *x, char *buf, size_t len)
 		n += snprintf(buf + n, len - (size_t)n, "-%08x", x->node->ref.nsid);
 	}
 	return n + snprintf(buf + n, len - (size_t)n, "\n");
+}
+
+/* what a namespace does not have is not there; @x->node is not known yet on the way to it */
+static bool has_uuid(const struct sys_ctx *x)
+{
+	return !x->node || ids_of(x).has_uuid;
+}
+
+static bool has_nguid(const struct sys_ctx *x)
+{
+	return !x->node || ids_of(x).has_nguid;
+}
+
+static bool has_eui(const struct sys_ctx *x)
+{
+	return !x->node || ids_of(x).has_eui64;
 }
 
 static int ns_uevent(const struct sys_ctx *x, char *buf, size_t len)
@@ -430,64 +412,64 @@ static int link_class_generic(const struct sys_ctx *x, char *buf, size_t len)
 #define DIRECTORY .kind = SYS_DIR, .mode = 0755
 
 static const struct sys_row rows[] = {
-	{"class/nvme", DIRECTORY},
-	{"class/nvme-generic", DIRECTORY},
-	{"class/nvme-subsystem", DIRECTORY},
-	{"class/nvme/%C", LNK, .read = link_ctrl},
-	{"class/nvme-generic/%G", LNK, .read = link_generic},
-	{"class/nvme-subsystem/%S", LNK, .read = link_subsys},
+	{ "class/nvme", DIRECTORY },
+	{ "class/nvme-generic", DIRECTORY },
+	{ "class/nvme-subsystem", DIRECTORY },
+	{ "class/nvme/%C", LNK, .read = link_ctrl },
+	{ "class/nvme-generic/%G", LNK, .read = link_generic },
+	{ "class/nvme-subsystem/%S", LNK, .read = link_subsys },
 
-	{SUBSYS "firmware_rev", RO, .read = read_firmware},
-	{SUBSYS "iopolicy", RO, .read = read_iopolicy},
-	{SUBSYS "model", RO, .read = read_model},
-	{SUBSYS "serial", RO, .read = read_serial},
-	{SUBSYS "subsysnqn", RO, .read = read_subsysnqn},
-	{SUBSYS "subsystem", LNK, .read = link_class_subsys},
-	{SUBSYS "subsystype", RO, .read = read_subsystype},
-	{SUBSYS "%C", LNK, .read = link_ctrl},
+	{ SUBSYS "firmware_rev", RO, .read = read_firmware },
+	{ SUBSYS "iopolicy", RO, .read = read_iopolicy },
+	{ SUBSYS "model", RO, .read = read_model },
+	{ SUBSYS "serial", RO, .read = read_serial },
+	{ SUBSYS "subsysnqn", RO, .read = read_subsysnqn },
+	{ SUBSYS "subsystem", LNK, .read = link_class_subsys },
+	{ SUBSYS "subsystype", RO, .read = read_subsystype },
+	{ SUBSYS "%C", LNK, .read = link_ctrl },
 
-	{NVME "address", RO, .read = read_address},
-	{NVME "cntlid", RO, .read = read_cntlid},
-	{NVME "cntrltype", RO, .read = read_cntrltype},
-	{NVME "dctype", RO, .read = read_dctype},
-	{NVME "device", LNK, .read = link_device},
-	{NVME "firmware_rev", RO, .read = read_firmware},
-	{NVME "kato", RO, .read = read_kato},
-	{NVME "model", RO, .read = read_model},
-	{NVME "numa_node", RO, .read = read_no_node},
-	{NVME "queue_count", RO, .read = read_queue_count},
-	{NVME "rescan_controller", WO, .write = write_rescan},
-	{NVME "reset_controller", WO, .write = write_reset},
-	{NVME "serial", RO, .read = read_serial},
-	{NVME "sqsize", RO, .read = read_sqsize},
-	{NVME "state", RO, .read = read_state},
-	{NVME "subsysnqn", RO, .read = read_subsysnqn},
-	{NVME "subsystem", LNK, .read = link_class_ctrl},
-	{NVME "transport", RO, .read = read_transport},
-	{NVME "uevent", RO, .read = ctrl_uevent},
+	{ NVME "address", RO, .read = read_address },
+	{ NVME "cntlid", RO, .read = read_cntlid },
+	{ NVME "cntrltype", RO, .read = read_cntrltype },
+	{ NVME "dctype", RO, .read = read_dctype },
+	{ NVME "device", LNK, .read = link_device },
+	{ NVME "firmware_rev", RO, .read = read_firmware },
+	{ NVME "kato", RO, .read = read_kato },
+	{ NVME "model", RO, .read = read_model },
+	{ NVME "numa_node", RO, .read = read_no_node },
+	{ NVME "queue_count", RO, .read = read_queue_count },
+	{ NVME "rescan_controller", WO, .write = write_rescan },
+	{ NVME "reset_controller", WO, .write = write_reset },
+	{ NVME "serial", RO, .read = read_serial },
+	{ NVME "sqsize", RO, .read = read_sqsize },
+	{ NVME "state", RO, .read = read_state },
+	{ NVME "subsysnqn", RO, .read = read_subsysnqn },
+	{ NVME "subsystem", LNK, .read = link_class_ctrl },
+	{ NVME "transport", RO, .read = read_transport },
+	{ NVME "uevent", RO, .read = ctrl_uevent },
 
-	{NVME "%g/device", LNK, .read = link_parent},
-	{NVME "%g/subsystem", LNK, .read = link_class_generic},
-	{NVME "%g/uevent", RO, .read = generic_uevent},
+	{ NVME "%g/device", LNK, .read = link_parent },
+	{ NVME "%g/subsystem", LNK, .read = link_class_generic },
+	{ NVME "%g/uevent", RO, .read = generic_uevent },
 
-	{NS "csi", RO, .read = read_csi},
-	{NS "device", LNK, .read = link_parent},
-	{NS "eui", RO, .read = read_eui},
-	{NS "hidden", RO, .read = read_zero},
-	{NS "metadata_bytes", RO, .read = read_metadata},
-	{NS "nguid", RO, .read = read_nguid},
-	{NS "nsid", RO, .read = read_nsid},
-	{NS "nuse", RO, .read = read_nuse},
-	{NS "queue/hw_sector_size", RO, .read = read_lba_size},
-	{NS "queue/logical_block_size", RO, .read = read_lba_size},
-	{NS "queue/rotational", RO, .read = read_zero},
-	{NS "queue/zoned", RO, .read = read_zoned},
-	{NS "removable", RO, .read = read_zero},
-	{NS "ro", RO, .read = read_zero},
-	{NS "size", RO, .read = read_size},
-	{NS "uevent", RO, .read = ns_uevent},
-	{NS "uuid", RO, .read = read_uuid},
-	{NS "wwid", RO, .read = read_wwid},
+	{ NS "csi", RO, .read = read_csi },
+	{ NS "device", LNK, .read = link_parent },
+	{ NS "eui", RO, .read = read_eui, .has = has_eui },
+	{ NS "hidden", RO, .read = read_zero },
+	{ NS "metadata_bytes", RO, .read = read_metadata },
+	{ NS "nguid", RO, .read = read_nguid, .has = has_nguid },
+	{ NS "nsid", RO, .read = read_nsid },
+	{ NS "nuse", RO, .read = read_nuse },
+	{ NS "queue/hw_sector_size", RO, .read = read_lba_size },
+	{ NS "queue/logical_block_size", RO, .read = read_lba_size },
+	{ NS "queue/rotational", RO, .read = read_zero },
+	{ NS "queue/zoned", RO, .read = read_zoned },
+	{ NS "removable", RO, .read = read_zero },
+	{ NS "ro", RO, .read = read_zero },
+	{ NS "size", RO, .read = read_size },
+	{ NS "uevent", RO, .read = ns_uevent },
+	{ NS "uuid", RO, .read = read_uuid, .has = has_uuid },
+	{ NS "wwid", RO, .read = read_wwid },
 };
 
-const struct sys_rows sys_nvme_rows = {rows, sizeof(rows) / sizeof(rows[0])};
+const struct sys_rows sys_nvme_rows = { rows, sizeof(rows) / sizeof(rows[0]) };

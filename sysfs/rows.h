@@ -17,7 +17,7 @@
  * @read:  a file's whole text, a link's target. Return: its length or -errno
  * @write: Return: 0 or -errno; @text ends with a NUL, its newline is cut
  * @pread, @pwrite, @size: instead, of a binary file; @map: it can be mapped
- * @has:   whether it is there; looks at nothing but @x->fn. NULL: always
+ * @has:   whether it is there. Asked once @x->fn is known, and again when @x->node is; NULL: always
  */
 struct sys_row {
 	const char *path;

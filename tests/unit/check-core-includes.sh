@@ -62,7 +62,7 @@ foreign=$(awk 'NF == 3 { def[$3] = 1 } NF == 2 && $1 ~ /^[Uw]$/ { und[$2] = 1 }
 $foreign"
 
 # doors; comments may say what they like
-for door in cuse trap tools daemon; do
+for door in cuse trap tools daemon sysfs; do
 	[ -d "$root/$door" ] || continue
 	known=$(find "$root/$door" -name '*.[ch]' | while read -r file; do
 		sed -E 's@//.*@@; s@/\*([^*]|\*[^/])*\*/@@g; /^[[:space:]]*\/?\*/d' "$file" |
