@@ -33,27 +33,31 @@ static const struct {
 	uint8_t opcode, fmt;
 	uint32_t cdw10, bytes;
 	enum bench_core_op plain; /* the same without what it is about; 0: it is that */
-	bool fdp;
 } ops[CORE_NR_OPS] = {
-	[CORE_GET_FEATURES] = { "Get Features (no data)", true, 0x0a, FMT_NONE, 0x07, 0 },
-	[CORE_IDENTIFY] = { "Identify Controller", true, 0x06, FMT_NONE, 0x01, 4096 },
-	[CORE_READ_4K] = { "Read 4 KiB", false, 0x02, FMT_NONE, 0, 4096 },
-	[CORE_WRITE_4K] = { "Write 4 KiB", false, 0x01, FMT_NONE, 0, 4096 },
+	[CORE_GET_FEATURES] = { "Get Features (no data)", true, 0x0a, FMT_NONE, 0x07, 0, 0 },
+	[CORE_IDENTIFY] = { "Identify Controller", true, 0x06, FMT_NONE, 0x01, 4096, 0 },
+	[CORE_READ_4K] = { "Read 4 KiB", false, 0x02, FMT_NONE, 0, 4096, 0 },
+	[CORE_WRITE_4K] = { "Write 4 KiB", false, 0x01, FMT_NONE, 0, 4096, 0 },
 	[CORE_READ_4K_16] = { "Read 4 KiB, 16-bit guard", false, 0x02, FMT_16, 0, 4096, CORE_READ_4K },
 	[CORE_WRITE_4K_16] = { "Write 4 KiB, 16-bit guard", false, 0x01, FMT_16, 0, 4096, CORE_WRITE_4K },
 	[CORE_WRITE_4K_32] = { "Write 4 KiB, 32-bit guard", false, 0x01, FMT_32, 0, 4096, CORE_WRITE_4K },
 	[CORE_WRITE_4K_64] = { "Write 4 KiB, 64-bit guard", false, 0x01, FMT_64, 0, 4096, CORE_WRITE_4K },
-	[CORE_READ_128K] = { "Read 128 KiB", false, 0x02, FMT_NONE, 0, 131072 },
-	[CORE_WRITE_128K] = { "Write 128 KiB", false, 0x01, FMT_NONE, 0, 131072 },
+	[CORE_READ_128K] = { "Read 128 KiB", false, 0x02, FMT_NONE, 0, 131072, 0 },
+	[CORE_WRITE_128K] = { "Write 128 KiB", false, 0x01, FMT_NONE, 0, 131072, 0 },
 	[CORE_READ_128K_16] = { "Read 128 KiB, 16-bit guard", false, 0x02, FMT_16, 0, 131072, CORE_READ_128K },
 	[CORE_WRITE_128K_16] = { "Write 128 KiB, 16-bit guard", false, 0x01, FMT_16, 0, 131072, CORE_WRITE_128K },
 	[CORE_WRITE_128K_32] = { "Write 128 KiB, 32-bit guard", false, 0x01, FMT_32, 0, 131072, CORE_WRITE_128K },
 	[CORE_WRITE_128K_64] = { "Write 128 KiB, 64-bit guard", false, 0x01, FMT_64, 0, 131072, CORE_WRITE_128K },
 	[CORE_WRITE_4K_FDP] = { "Write 4 KiB, data placement", false, 0x01, FMT_NONE, 0, 4096,
-				CORE_WRITE_4K, true },
+				CORE_WRITE_4K },
 	[CORE_WRITE_128K_FDP] = { "Write 128 KiB, data placement", false, 0x01, FMT_NONE, 0, 131072,
-				  CORE_WRITE_128K, true },
+				  CORE_WRITE_128K },
 };
+
+static bool is_fdp(enum bench_core_op op)
+{
+	return op == CORE_WRITE_4K_FDP || op == CORE_WRITE_128K_FDP;
+}
 
 struct rig {
 	struct sim_subsys *subsys;
@@ -168,7 +172,7 @@ static double time_cmds(struct rings *r, enum bench_core_op op, unsigned int rou
 		}
 		if (ops[op].opcode == 0x01)
 			sqe[12] &= ~(7u << 26);
-		if (ops[op].fdp) {
+		if (is_fdp(op)) {
 			sqe[12] |= 2u << 20; /* Data Placement, placement handle 1 */
 			sqe[13] = 1u << 16;
 		}
@@ -200,7 +204,7 @@ static int measure(struct rig rig[2], enum bench_core_op op, unsigned int rounds
 		   uint64_t *list, struct bench_core *res)
 {
 	unsigned int batch = rounds / BATCHES + 1;
-	struct rings *r = &rig[ops[op].fdp].rings;
+	struct rings *r = &rig[is_fdp(op)].rings;
 	uint64_t cmd[BATCHES], copy[BATCHES] = { 0 }, plain[BATCHES] = { 0 }, p50, p99;
 
 	if (time_cmds(r, op, batch, buf, list) < 0) /* a warm-up */
