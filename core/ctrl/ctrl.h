@@ -18,6 +18,9 @@
 #include "../ns/resv.h"
 #include "../subsys/subsys.h"
 #include "barmem.h"
+#include "coalesce.h"
+#include "dbbuf.h"
+#include "hmb.h"
 #include "../subsys/virt.h"
 
 /* ---- status: SCT << 8 | SC, as in CQE dword 3 >> 17; DNR, More are added by dispatch.c ------- */
@@ -485,46 +488,6 @@ struct sim_lbas {
 	_Atomic uint64_t since;
 };
 
-/**
- * struct sim_coalesce - interrupt coalescing
- * @on: feature 08h asks for it; @next: the earliest message that is due
- * @lock: guards @vec (msix_qsize of them); taken inside a completion queue's
- */
-struct sim_coalesce {
-	_Atomic bool on;
-	_Atomic uint64_t next;
-	mtx_t lock;
-	struct sim_coalesced *vec;
-};
-
-/** struct sim_dbbuf_mem - a doorbell buffer, at an address if it can be had */
-struct sim_dbbuf_mem {
-	uint64_t iova;
-	_Atomic uint32_t *ptr;
-};
-
-/** struct sim_dbbuf - Doorbell Buffer Config; changes under the writer side */
-struct sim_dbbuf {
-	bool on;
-	struct sim_dbbuf_mem shadow, eventidx;
-};
-
-#define SIM_HMMIN 1u	 /* Host Memory Buffer Minimum Size, 4 KiB */
-#define SIM_HMMINDS 1u	 /* of a descriptor's buffer, 4 KiB */
-#define SIM_HMMAXD 1024u /* descriptors */
-
-/**
- * struct sim_hmb - Host Memory Buffer; what it was last, when it is not @enabled
- * @pages: HSIZE, of @page_size bytes; @list, @nr: the descriptor list
- * @generation: times it was enabled; 0: never
- * @returned, @intact: see struct sim_hmb_info
- */
-struct sim_hmb {
-	bool enabled, returned, intact;
-	uint32_t pages, page_size, nr;
-	uint64_t list, generation;
-};
-
 /** struct sim_caps - what the tables' rows make a controller capable of */
 struct sim_caps {
 	uint16_t oacs, oncs;
@@ -697,30 +660,6 @@ uint16_t sim_lbas_log(struct sim_req *req, uint8_t *page); /* log page 0Eh */
 void sim_lbas_read(struct sim_ctrl *c);
 
 uint16_t sim_ocp_log(struct sim_req *req, uint8_t *page); /* ocp.c: log page C0h */
-
-/* hmb.c */
-bool sim_hmb_there(const struct sim_ctrl *c);
-uint16_t sim_hmb_set(struct sim_req *req, struct sim_ns *ns, const uint8_t *data);
-uint16_t sim_hmb_get(struct sim_req *req, const struct sim_ns *ns, const struct sim_feat *f,
-		     uint8_t *data);
-void sim_hmb_reset(struct sim_ctrl *c); /* a Controller Level Reset: the memory is the host's */
-
-/* dbbuf.c */
-bool sim_dbbuf_there(const struct sim_ctrl *c);
-uint16_t sim_doorbell_buffer_config(struct sim_req *req); /* admin command 7Ch */
-void sim_dbbuf_new_queue(struct sim_ctrl *c, uint16_t qid, bool cq); /* it was created */
-void sim_dbbuf_reset(struct sim_ctrl *c); /* a Controller Level Reset: registers again */
-
-/* coalesce.c */
-int sim_coalesce_init(struct sim_ctrl *c); /* Return: 0 or SIM_ENOMEM */
-void sim_coalesce_free(struct sim_ctrl *c);
-void sim_coalesce_reset(struct sim_ctrl *c); /* as the feature's default: nothing waits */
-void sim_coalesce_set(struct sim_ctrl *c);   /* feature 08h was set: what waits is sent */
-void sim_coalesce_release(struct sim_ctrl *c, uint16_t vector); /* 09h: of this vector */
-/** sim_coalesce_hold() - an entry was posted for @cq's vector, while coalescing is on; its lock held
- * Return: whether the message is to wait. */
-bool sim_coalesce_hold(struct sim_ctrl *c, const struct sim_cq *cq);
-uint64_t sim_coalesce_run(struct sim_ctrl *c, uint64_t now); /* a timer, as sim_keep_alive_run() */
 
 /* keepalive.c: timers. Return the next deadline, UINT64_MAX for none */
 void sim_keep_alive_start(struct sim_ctrl *c);
