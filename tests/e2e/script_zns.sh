@@ -436,3 +436,20 @@ try nvme format $Z --lbaf=0 --ses=1 --force
 try zones nvmesim0n1
 try r $Z 0 8
 same zero4 back
+
+echo "--- a zoned namespace that a host makes"
+all1='0n1 0n2 0n3 0n4 0n5 1n1 1n2 1n3 1n4 1n5'
+all6='0n1 0n2 0n3 0n4 0n5 0n6 1n1 1n2 1n3 1n4 1n5'
+M=/dev/nvmesim0n6
+try nvme create-ns $A --nsze=0x4000 --ncap=0x3000 --flbas=0 --nmic=1 --csi=2
+try nvme list-ns $A --csi=2 --all
+try nvme attach-ns $A --namespace-id=6 --controllers=0
+# shellcheck disable=SC2086 # lists of nodes
+try nodes $all6
+try nvme zns id-ns $M
+try append $M 0 4096
+try nvme zns report-zones $M
+try ctl zones nvmesim0n6
+try nvme delete-ns $A --namespace-id=6
+# shellcheck disable=SC2086
+try nodes $all1

@@ -304,6 +304,16 @@ says "nvme zns report-zones $Z --descs=3" '^SLBA: 0x200 .* Cap: 0xc0 .* State: 0
 works "nvme format $Z --lbaf=0 --ses=1 --force"
 is "$(answer 'zones nvmesim0n1' 16)" '-> 0' "and back"
 
+# --- a zoned namespace that a host makes
+made=/dev/nvmesim0n6
+says "nvme create-ns $A --nsze=0x4000 --ncap=0x3000 --flbas=0 --nmic=1 --csi=2" 'created nsid:6$' "create-ns with CSI 2"
+is "$(answer "nvme list-ns $A --csi=2 --all" 2 | grep -c :)" 5 "it is among those of its command set"
+says "nvme zns report-zones $made" '^nr_zones: 8$' "it has zones"
+says "nvme zns report-zones $made" '^SLBA: 0 .* WP: 0x8 .* Cap: 0x600 .* State: 0x20 ' "that can be appended to"
+says "ctl zones nvmesim0n6" '^0x3800	empty	0x3800	0x600	-$' "and are on the map"
+works "nvme delete-ns $A --namespace-id=6"
+is "$(grep -c '^nodes:.*0n5 1n1.*1n5$' "$T/run.txt")" 1 "deleted, its node is gone"
+
 GUEST_TIMEOUT=${GUEST_TIMEOUT:-400}
 export GUEST_TIMEOUT
 cuse_door script_zns.conf script_zns.sh
