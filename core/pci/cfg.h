@@ -10,40 +10,40 @@
 #include "pci.h"
 
 /* where the capabilities are; MSI-X, PM and PCI Express are where QEMU has them */
-#define MSIX_CAP 0x40
-#define PM_CAP 0x60
-#define PCIE_CAP 0x80
-#define AER_CAP 0x100
-#define DSN_CAP 0x150
-#define ARI_CAP 0x160
+#define MSIX_CAP  0x40
+#define PM_CAP	  0x60
+#define PCIE_CAP  0x80
+#define AER_CAP	  0x100
+#define DSN_CAP	  0x150
+#define ARI_CAP	  0x160
 #define SRIOV_CAP 0x180
 
-#define REG_COMMAND 0x04
-#define REG_STATUS 0x06
-#define REG_BAR0 0x10
-#define REG_CAP_PTR 0x34
-#define REG_MSIX_CTRL (MSIX_CAP + 2)
-#define REG_PMCSR (PM_CAP + 4)
-#define REG_DEVCTL (PCIE_CAP + 8)
-#define REG_SRIOV_CTRL (SRIOV_CAP + 0x08)
+#define REG_COMMAND	0x04
+#define REG_STATUS	0x06
+#define REG_BAR0	0x10
+#define REG_CAP_PTR	0x34
+#define REG_MSIX_CTRL	(MSIX_CAP + 2)
+#define REG_PMCSR	(PM_CAP + 4)
+#define REG_DEVCTL	(PCIE_CAP + 8)
+#define REG_SRIOV_CTRL	(SRIOV_CAP + 0x08)
 #define REG_SRIOV_TOTAL (SRIOV_CAP + 0x0e)
-#define REG_SRIOV_NUM (SRIOV_CAP + 0x10)
+#define REG_SRIOV_NUM	(SRIOV_CAP + 0x10)
 #define REG_SRIOV_PAGES (SRIOV_CAP + 0x1c)
-#define REG_SRIOV_PAGE (SRIOV_CAP + 0x20)
-#define REG_SRIOV_BAR0 (SRIOV_CAP + 0x24)
+#define REG_SRIOV_PAGE	(SRIOV_CAP + 0x20)
+#define REG_SRIOV_BAR0	(SRIOV_CAP + 0x24)
 
-#define COMMAND_MEM 0x0002u
-#define COMMAND_MASTER 0x0004u
+#define COMMAND_MEM	 0x0002u
+#define COMMAND_MASTER	 0x0004u
 #define COMMAND_INTX_OFF 0x0400u
-#define STATUS_INTX 0x0008u
-#define MSIX_ENABLE 0x8000u
-#define MSIX_MASK 0x4000u
-#define PMCSR_STATE 0x0003u
-#define PM_D0 0u
-#define PM_D3HOT 3u
-#define DEVCTL_FLR 0x8000u
-#define SRIOV_VFE 0x0001u
-#define SRIOV_VF_MSE 0x0008u
+#define STATUS_INTX	 0x0008u
+#define MSIX_ENABLE	 0x8000u
+#define MSIX_MASK	 0x4000u
+#define PMCSR_STATE	 0x0003u
+#define PM_D0		 0u
+#define PM_D3HOT	 3u
+#define DEVCTL_FLR	 0x8000u
+#define SRIOV_VFE	 0x0001u
+#define SRIOV_VF_MSE	 0x0008u
 
 /** enum cfg_who - which functions have a row */
 enum cfg_who {

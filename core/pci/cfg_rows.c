@@ -23,7 +23,7 @@ static void bar_dword(const struct sim_bar *bars, unsigned int n, uint64_t step,
 		r->rw = (uint32_t)(~(step - 1) >> 32);
 	} else if (bars[n].size) {
 		r->val = bars[n].flags;
-		r->rw = (uint32_t)~(step - 1);
+		r->rw = (uint32_t) ~(step - 1);
 	}
 }
 
@@ -59,7 +59,8 @@ static void make_msix_pba(const struct sim_fn *fn, struct cfg_row *r)
 	r->val = fn->msix_pba_off | fn->msix_bar;
 }
 
-/* 7.9.3.2: an EUI-64; the company's part is the one Identify Controller has, the rest the serial's */
+/* 7.9.3.2: an EUI-64; the company's part is the one Identify Controller has, the rest the serial's
+ */
 static uint64_t serial_number(const struct sim_fn *fn)
 {
 	const uint64_t oui = fn->ctrl->p.use_intel_id ? 0x0002b3 : 0x525400;
@@ -93,15 +94,17 @@ static void make_vf_device(const struct sim_fn *fn, struct cfg_row *r)
 
 /* uncorrectable errors an endpoint can have: data link, poisoned, flow control, timeout, abort,
  * unexpected, overflow, malformed, ECRC, unsupported request */
-#define AER_UNCOR 0x001ff010u
+#define AER_UNCOR    0x001ff010u
 #define AER_UNCOR_VF 0x0011d000u /* those that are a function's own */
-#define AER_COR 0x000031c1u
-#define LNKCTL_FLR 0x00c3u /* ASPM control, common clock, extended synch */
+#define AER_COR	     0x000031c1u
+#define LNKCTL_FLR   0x00c3u /* ASPM control, common clock, extended synch */
 
-#define ROW(o, s, w, k, n, ...) \
-	{ .off = (o), .size = (s), .who = (w), .kind = (k), .name = (n), __VA_ARGS__ }
-#define REG(o, s, w, n, ...) ROW(o, s, w, CFG_FIELD, n, __VA_ARGS__)
-#define CAP(o, s, w, n, ...) ROW(o, s, w, CFG_CAP, n, __VA_ARGS__)
+#define ROW(o, s, w, k, n, ...)                                                                    \
+	{                                                                                          \
+		.off = (o), .size = (s), .who = (w), .kind = (k), .name = (n), __VA_ARGS__         \
+	}
+#define REG(o, s, w, n, ...)	 ROW(o, s, w, CFG_FIELD, n, __VA_ARGS__)
+#define CAP(o, s, w, n, ...)	 ROW(o, s, w, CFG_CAP, n, __VA_ARGS__)
 #define EXT_CAP(o, s, w, n, ...) ROW(o, s, w, CFG_EXT_CAP, n, __VA_ARGS__)
 
 /* clang-format off */

@@ -152,7 +152,7 @@ static void gate_sriov(struct sim_fn *fn, const struct gated *old)
 		put(&fn->cfg[REG_SRIOV_PAGE], 4, old->page);
 	}
 	/* 9.3.3.12: one of the supported sizes */
-	if (!new.page || new.page & (new.page - 1))
+	if (!new.page || new.page &(new.page - 1))
 		put(&fn->cfg[REG_SRIOV_PAGE], 4, old->page);
 	/* 9.3.3.7: NumVFs above TotalVFs is not to be; there are no VFs then */
 	if (!(old->sriov_ctrl & SRIOV_VFE) && new.num_vfs > get(&fn->cfg[REG_SRIOV_TOTAL], 2))
@@ -192,7 +192,7 @@ void sim_cfg_write(struct sim_fn *fn, uint32_t off, unsigned int size, uint32_t 
 		uint8_t *reg = &fn->cfg[off + i];
 
 		*reg = (uint8_t)((*reg & ~mask) | (byte & mask));
-		*reg &= (uint8_t)~(byte & fn->w1c[off + i]);
+		*reg &= (uint8_t) ~(byte & fn->w1c[off + i]);
 	}
 	sriov = gate(fn, &old);
 	sim_cfg_cache(fn);
@@ -219,5 +219,6 @@ void sim_cfg_rows_each(void (*cb)(void *arg, const struct sim_row *row), void *a
 	/* a VF's own rows are what its PF's are, with fewer bits */
 	for (unsigned int i = 0; i < sim_nr_cfg_rows; i++)
 		if (sim_cfg_rows[i].who != CFG_VF)
-			cb(arg, &(struct sim_row){ "pci", sim_cfg_rows[i].off, sim_cfg_rows[i].name });
+			cb(arg,
+			   &(struct sim_row){ "pci", sim_cfg_rows[i].off, sim_cfg_rows[i].name });
 }

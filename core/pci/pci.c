@@ -13,7 +13,7 @@
 #include "../ctrl/ctrl.h"
 #include "cfg.h"
 
-#define PAGE 4096u
+#define PAGE	     4096u
 #define MSIX_OWN_BAR 4
 
 static uint32_t round_up(uint32_t n)
@@ -142,9 +142,9 @@ static void lay_out_bars(struct sim_fn *fn)
 			(struct sim_bar){ bar_size(c->cmb.m.size), SIM_BAR_64 | SIM_BAR_PREFETCH,
 					  memory_read, memory_write };
 	if (c->pmr.m.size)
-		fn->bar[SIM_PMR_BAR] = (struct sim_bar){ c->pmr.m.size,
-							 SIM_BAR_64 | SIM_BAR_PREFETCH, memory_read,
-							 memory_write };
+		fn->bar[SIM_PMR_BAR] =
+			(struct sim_bar){ c->pmr.m.size, SIM_BAR_64 | SIM_BAR_PREFETCH, memory_read,
+					  memory_write };
 }
 
 /* ---- a function ----------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pci.h - a PCI function: configuration space, capabilities, BARs, MSI-X, SR-IOV. Face of core/pci/.
+ * pci.h - a PCI function: configuration space, capabilities, BARs, MSI-X, SR-IOV. Face of
+ * core/pci/.
  */
 #ifndef NVMESIM_PCI_H
 #define NVMESIM_PCI_H
@@ -12,16 +13,16 @@
 
 struct sim_ctrl;
 
-#define SIM_CFG_SIZE 4096
+#define SIM_CFG_SIZE  4096
 #define SIM_BAR0_REGS 4096 /* controller registers; doorbells follow */
-#define SIM_NR_BARS 6
+#define SIM_NR_BARS   6
 
 /** struct sim_msix_entry - a vector as software sees it in its table (PCIe base, 7.7.2) */
 struct sim_msix_entry {
 	uint32_t addr_lo, addr_hi, data, ctrl;
 };
 
-#define SIM_BAR_64 0x4u	      /* as in the register: it takes the next one, too */
+#define SIM_BAR_64	 0x4u /* as in the register: it takes the next one, too */
 #define SIM_BAR_PREFETCH 0x8u
 
 /**
@@ -46,8 +47,8 @@ struct sim_bar {
  * @msix_bar, @msix_table_off, @msix_pba_off: where the vector table is, and the pending bits
  * @max_vectors: @msix has room for; @nr_vectors: there are now, at least 1
  * @msix, @pba: the vector table and the pending bits
- * @msix_on, @msix_mask, @bus_master, @mem_enable, @intx_off: bits of @cfg, readable without @lock; a
- *              function that is not in D0, or a VF that is not there, has neither of the middle two
+ * @msix_on, @msix_mask, @bus_master, @mem_enable, @intx_off: bits of @cfg, readable without @lock;
+ * a function that is not in D0, or a VF that is not there, has neither of the middle two
  * @intx_status: an interrupt is pending, whether or not the pin may say so
  * @intx_level:  as last told the port; whoever raises @intx_calls from 0 tells it
  * @absent: nobody is at its address
@@ -111,8 +112,8 @@ void sim_cfg_rows_each(void (*cb)(void *arg, const struct sim_row *row), void *a
 void sim_sriov_update(struct sim_fn *pf);
 
 /* msix.c */
-void sim_msix_reset(struct sim_fn *fn);	   /* lock held */
-void sim_msix_deliver(struct sim_fn *fn);  /* what is pending and no longer masked; no lock held */
+void sim_msix_reset(struct sim_fn *fn);	  /* lock held */
+void sim_msix_deliver(struct sim_fn *fn); /* what is pending and no longer masked; no lock held */
 uint32_t sim_msix_read(struct sim_fn *fn, uint64_t off); /* dword at @off of @msix_bar */
 void sim_msix_write(struct sim_fn *fn, uint64_t off, uint32_t val);
 

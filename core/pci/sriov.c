@@ -41,9 +41,9 @@ void sim_sriov_update(struct sim_fn *pf)
 
 	mtx_lock(&pf->lock);
 	ctrl = sim_cfg_get(pf, REG_SRIOV_CTRL, 2);
-	n = ctrl & SRIOV_VFE && !atomic_load(&pf->absent) ?
-		    (uint16_t)sim_cfg_get(pf, REG_SRIOV_NUM, 2) :
-		    0;
+	n = ctrl & SRIOV_VFE && !atomic_load(&pf->absent)
+		    ? (uint16_t)sim_cfg_get(pf, REG_SRIOV_NUM, 2)
+		    : 0;
 	mtx_unlock(&pf->lock);
 
 	for (uint16_t i = 0; i < pf->max_vfs; i++) {

@@ -73,10 +73,11 @@ static int vfs_new(struct sim_fn *pf, struct sim_msg *msg)
 		}
 		cntlid = free_cntlid(s, (uint16_t)(cntlid + 1));
 		if (cntlid == SIM_MAX_CTRL) {
-			snprintf(msg->text, sizeof(msg->text),
-				 "sriov_max_vfs is %u, but the subsystem has controller identifiers "
-				 "for only %u more (%u in all)",
-				 p->sriov_max_vfs, vfn - 1u, SIM_MAX_CTRL);
+			snprintf(
+				msg->text, sizeof(msg->text),
+				"sriov_max_vfs is %u, but the subsystem has controller identifiers "
+				"for only %u more (%u in all)",
+				p->sriov_max_vfs, vfn - 1u, SIM_MAX_CTRL);
 			return SIM_EINVAL;
 		}
 		vf = fn_new(s, &vp, cntlid, pf, vfn, msg);
@@ -103,8 +104,8 @@ struct sim_fn *sim_fn_add(struct sim_subsys *s, const struct sim_ctrl_params *p,
 	struct sim_fn *fn;
 
 	if (cntlid == SIM_MAX_CTRL) {
-		snprintf(msg->text, sizeof(msg->text),
-			 "a subsystem has at most %u controllers", SIM_MAX_CTRL);
+		snprintf(msg->text, sizeof(msg->text), "a subsystem has at most %u controllers",
+			 SIM_MAX_CTRL);
 		return NULL;
 	}
 	fn = fn_new(s, p, cntlid, NULL, 0, msg);

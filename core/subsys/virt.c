@@ -3,9 +3,10 @@
  * virt.c - Virtualization Enhancements (NVMe Base 2.1, section 8.2.6): secondary controllers, their
  * states and resources, and what the primary controller keeps for itself.
  *
- * Secondary controllers are virtual functions. What is assigned to them lasts until they go offline,
- * at the latest when the primary controller is reset; what the primary controller has of the
- * flexible resources is persistent, and changes with its next reset that is no Controller Reset.
+ * Secondary controllers are virtual functions. What is assigned to them lasts until they go
+ * offline, at the latest when the primary controller is reset; what the primary controller has of
+ * the flexible resources is persistent, and changes with its next reset that is no Controller
+ * Reset.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,19 +17,21 @@
 #include "../persist/persist.h"
 #include "virt.h"
 
-#define CDW10_ACT(req) ((req)->sqe.cdw10 & 0xf)
-#define CDW10_RT(req) ((req)->sqe.cdw10 >> 8 & 0x7)
+#define CDW10_ACT(req)	  ((req)->sqe.cdw10 & 0xf)
+#define CDW10_RT(req)	  ((req)->sqe.cdw10 >> 8 & 0x7)
 #define CDW10_CNTLID(req) ((uint16_t)((req)->sqe.cdw10 >> 16))
-#define CDW11_NR(req) ((uint16_t)(req)->sqe.cdw11)
+#define CDW11_NR(req)	  ((uint16_t)(req)->sqe.cdw11)
 
-#define VQ_MIN 2 /* of a secondary controller that is online: the admin queues and an I/O queue pair */
-#define VI_MIN 1
-#define SCS_ONLINE 1 /* Secondary Controller State */
-#define CRT_VQ 1
-#define CRT_VI 2
+#define VQ_MIN                                                                                     \
+	2 /* of a secondary controller that is online: the admin queues and an I/O queue pair */
+#define VI_MIN	    1
+#define SCS_ONLINE  1 /* Secondary Controller State */
+#define CRT_VQ	    1
+#define CRT_VI	    2
 #define GRANULARITY 1
 
-/* ---- the parameters --------------------------------------------------------------------------- */
+/* ---- the parameters ---------------------------------------------------------------------------
+ */
 
 /* what a secondary controller can have of a resource: as given, or an equal share */
 static uint32_t max_sec(uint32_t given, uint16_t flexible, uint16_t vfs)
@@ -46,23 +49,27 @@ int sim_virt_check(const struct sim_ctrl_params *p, bool multi, struct sim_msg *
 		return 0;
 	/* QEMU's checks, in its order */
 	if (!multi)
-		snprintf(msg->text, sizeof(msg->text),
-			 "sriov_max_vfs needs a controller that is linked to a subsystem (subsys=)");
+		snprintf(
+			msg->text, sizeof(msg->text),
+			"sriov_max_vfs needs a controller that is linked to a subsystem (subsys=)");
 	else if (!vq || !vi)
 		snprintf(msg->text, sizeof(msg->text),
 			 "sriov_max_vfs needs both sriov_vq_flexible and sriov_vi_flexible");
 	else if (vq < vfs * 2)
 		snprintf(msg->text, sizeof(msg->text),
 			 "sriov_vq_flexible is %" PRIu32 ", but must be at least twice "
-			 "sriov_max_vfs, %" PRIu32, vq, vfs * 2);
+			 "sriov_max_vfs, %" PRIu32,
+			 vq, vfs * 2);
 	else if (p->max_ioqpairs < vq + 2)
 		snprintf(msg->text, sizeof(msg->text),
 			 "max_ioqpairs is %" PRIu32 ", but must be at least sriov_vq_flexible + 2, "
-			 "%" PRIu32, p->max_ioqpairs, vq + 2);
+			 "%" PRIu32,
+			 p->max_ioqpairs, vq + 2);
 	else if (vi < vfs)
 		snprintf(msg->text, sizeof(msg->text),
 			 "sriov_vi_flexible is %" PRIu32 ", but must be at least sriov_max_vfs, "
-			 "%" PRIu32, vi, vfs);
+			 "%" PRIu32,
+			 vi, vfs);
 	else if (p->msix_qsize < vi + 1)
 		snprintf(msg->text, sizeof(msg->text),
 			 "msix_qsize is %u, but must be at least sriov_vi_flexible + 1, %" PRIu32,
@@ -83,8 +90,8 @@ void sim_virt_vf_params(const struct sim_ctrl_params *p, struct sim_ctrl_params 
 	*vf = *p;
 	vf->max_ioqpairs =
 		max_sec(p->sriov_max_vq_per_vf, p->sriov_vq_flexible, p->sriov_max_vfs) - 1;
-	vf->msix_qsize = (uint16_t)max_sec(p->sriov_max_vi_per_vf, p->sriov_vi_flexible,
-					   p->sriov_max_vfs);
+	vf->msix_qsize =
+		(uint16_t)max_sec(p->sriov_max_vi_per_vf, p->sriov_vi_flexible, p->sriov_max_vfs);
 	vf->sriov_max_vfs = 0;
 	vf->msix_exclusive_bar = false; /* as QEMU's VFs */
 }
@@ -208,9 +215,8 @@ static uint16_t can_assign(const struct ask *a)
 /* 8.2.6.1, 8.2.6.2: what it needs at least */
 static uint16_t can_start(const struct ask *a)
 {
-	return a->sec->nr[SIM_VQ] >= VQ_MIN && a->sec->nr[SIM_VI] >= VI_MIN ?
-		       SIM_OK :
-		       SIM_INVALID_SEC_STATE;
+	return a->sec->nr[SIM_VQ] >= VQ_MIN && a->sec->nr[SIM_VI] >= VI_MIN ? SIM_OK
+									    : SIM_INVALID_SEC_STATE;
 }
 
 static uint16_t refuse(const struct ask *a)
@@ -333,7 +339,8 @@ void sim_virt_reset(struct sim_ctrl *c, bool all)
 	apply_primary(c);
 }
 
-/* ---- the command ------------------------------------------------------------------------------ */
+/* ---- the command ------------------------------------------------------------------------------
+ */
 
 /* the secondary controller CNTLID names, or NULL */
 static struct sim_ctrl *find_secondary(const struct sim_req *req)
@@ -393,9 +400,8 @@ static uint16_t secondary(struct sim_req *req, enum sim_vevent ev, enum sim_vres
  * sim_virt_management() - Virtualization Management command
  *
  * NVMe Base 2.1, section 5.2.6. CDW10: ACT 3:0, RT 10:8, CNTLID 31:16; CDW11: NR 15:0. A resource
- * type there is not is an invalid resource, whatever the action, as in QEMU. Completion dword 0 says
- * how many resources were allocated or assigned.
- * Return: a status.
+ * type there is not is an invalid resource, whatever the action, as in QEMU. Completion dword 0
+ * says how many resources were allocated or assigned. Return: a status.
  */
 uint16_t sim_virt_management(struct sim_req *req)
 {
@@ -419,7 +425,8 @@ uint16_t sim_virt_management(struct sim_req *req)
 	}
 }
 
-/* ---- Identify --------------------------------------------------------------------------------- */
+/* ---- Identify ---------------------------------------------------------------------------------
+ */
 
 /**
  * sim_id_primary_caps() - CNS 14h, Primary Controller Capabilities data structure

@@ -32,20 +32,20 @@ struct sim_vpool {
 	uint16_t private, total, primary, next, assigned, max_sec;
 };
 
-enum sim_vstate { /* virt.c: total table state x event */
-	SIM_VS_ABSENT,	/* offline; its VF is not enabled */
-	SIM_VS_OFFLINE, /* its VF is enabled */
-	SIM_VS_ONLINE,
-	SIM_VS__N,
+enum sim_vstate {		  /* virt.c: total table state x event */
+		  SIM_VS_ABSENT,  /* offline; its VF is not enabled */
+		  SIM_VS_OFFLINE, /* its VF is enabled */
+		  SIM_VS_ONLINE,
+		  SIM_VS__N,
 };
 
 /** enum sim_vevent - what happens to a secondary controller */
 enum sim_vevent {
-	SIM_VE_ASSIGN,	/* Secondary Controller Assign */
-	SIM_VE_ONLINE,	/* Secondary Controller Online */
-	SIM_VE_OFFLINE, /* Secondary Controller Offline */
-	SIM_VE_APPEAR,	/* its VF is enabled */
-	SIM_VE_VANISH,	/* ... no longer */
+	SIM_VE_ASSIGN,	      /* Secondary Controller Assign */
+	SIM_VE_ONLINE,	      /* Secondary Controller Online */
+	SIM_VE_OFFLINE,	      /* Secondary Controller Offline */
+	SIM_VE_APPEAR,	      /* its VF is enabled */
+	SIM_VE_VANISH,	      /* ... no longer */
 	SIM_VE_PRIMARY_RESET, /* a Controller Level Reset of the primary controller */
 	SIM_VE__N,
 };
@@ -78,7 +78,8 @@ bool sim_is_primary(const struct sim_ctrl *c);
 /* the writer side is held */
 /** sim_virt_event() - apply an event that is no command */
 void sim_virt_event(struct sim_ctrl *sec, enum sim_vevent ev);
-/** sim_virt_reset() - Controller Level Reset of a primary controller. @all: no mere Controller Reset */
+/** sim_virt_reset() - Controller Level Reset of a primary controller. @all: no mere Controller
+ * Reset */
 void sim_virt_reset(struct sim_ctrl *c, bool all);
 
 uint16_t sim_virt_management(struct sim_req *req); /* admin command 1Ch */

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #define CFG_COMMAND 0x04
-#define CFG_BAR0 0x10
-#define CFG_PMCSR 0x64
-#define SRIOV 0x180
+#define CFG_BAR0    0x10
+#define CFG_PMCSR   0x64
+#define SRIOV	    0x180
 
 static const char *dev_state(struct fx *f)
 {
@@ -217,7 +217,8 @@ static void bound_again(void **state)
 	assert_string_equal(dev_state(f), "live");
 }
 
-/* ---- virtual functions ------------------------------------------------------------------------ */
+/* ---- virtual functions ------------------------------------------------------------------------
+ */
 
 static void documented_sequence(void **state)
 {
@@ -238,8 +239,9 @@ static void documented_sequence(void **state)
 	assert_int_equal(SC(rw_ok(&v)), 2); /* namespace 1 is the PF's own */
 	{
 		uint64_t a = fx_alloc(&v, 4096), b = fx_alloc(f, 4096);
-		struct nvme_passthru_cmd cmd = { .opcode = 1, .nsid = 2, .addr = a,
-						 .data_len = 4096, .cdw12 = 7 };
+		struct nvme_passthru_cmd cmd = {
+			.opcode = 1, .nsid = 2, .addr = a, .data_len = 4096, .cdw12 = 7
+		};
 
 		memset(fx_ptr(&v, a), 0x77, 4096);
 		assert_int_equal(fx_io(&v, 2, &cmd), 0);
@@ -323,7 +325,8 @@ static void vf_under_the_driver(void **state)
 	}
 }
 
-/* ---- several threads ---------------------------------------------------------------------------- */
+/* ---- several threads ----------------------------------------------------------------------------
+ */
 
 struct worker {
 	struct fx fx;
@@ -339,8 +342,9 @@ static void *work(void *arg)
 
 	host_thread_io();
 	while (!w->stop) {
-		struct nvme_passthru_cmd cmd = { .opcode = 2, .nsid = 1, .data_len = 4096,
-						 .cdw12 = 7 };
+		struct nvme_passthru_cmd cmd = {
+			.opcode = 2, .nsid = 1, .data_len = 4096, .cdw12 = 7
+		};
 		struct fx_call c;
 		long ret;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cfg_dump.c - configuration spaces in the form that lspci -F reads: a plain function, a PF with two
- * virtual functions, and those.
+ * cfg_dump.c - configuration spaces in the form that lspci -F reads: a plain function, a PF with
+ * two virtual functions, and those.
  */
 #include <stdio.h>
 

@@ -12,33 +12,25 @@ struct dw {
 };
 #define ODD 0x0dd0dd
 
-#define COMMON_HEAD(ids, pf)                                                                      \
-	{ 0x00, ids, 0 },                                                                         \
-	{ 0x04, 0x00100000, (pf) ? 0x0546 : 0x0004 },                                             \
-	{ 0x08, 0x01080202, 0 },                                                                  \
-	{ 0x0c, 0, (pf) ? 0xff : 0 },                                                             \
-	{ 0x10, (pf) ? 4 : 0, (pf) ? 0xffffc000 : 0 },                                            \
-	{ 0x14, 0, (pf) ? 0xffffffff : 0 },                                                       \
-	{ 0x2c, 0x11001af4, 0 },                                                                  \
-	{ 0x34, 0x40, 0 },                                                                        \
-	{ 0x3c, (pf) ? 0x100 : 0, (pf) ? 0xff : 0 }
+#define COMMON_HEAD(ids, pf)                                                                       \
+	{ 0x00, ids, 0 }, { 0x04, 0x00100000, (pf) ? 0x0546 : 0x0004 }, { 0x08, 0x01080202, 0 },   \
+		{ 0x0c, 0, (pf) ? 0xff : 0 }, { 0x10, (pf) ? 4 : 0, (pf) ? 0xffffc000 : 0 },       \
+		{ 0x14, 0, (pf) ? 0xffffffff : 0 }, { 0x2c, 0x11001af4, 0 }, { 0x34, 0x40, 0 },    \
+	{                                                                                          \
+		0x3c, (pf) ? 0x100 : 0, (pf) ? 0xff : 0                                            \
+	}
 
-#define COMMON_CAPS(pf)                                                                           \
-	{ 0x48, 0x3000, 0 },                                                                      \
-	{ 0x60, 0x00038001, 0 },                                                                  \
-	{ 0x64, 0x00000008, ODD },                                                            \
-	{ 0x80, 0x00020010, 0 },                                                                  \
-	{ 0x84, 0x10008000, 0 },                                                                  \
-	{ 0x88, (pf) ? 0x2810 : 0, (pf) ? 0x781f : 0 },                                           \
-	{ 0x8c, 0x00400011, 0 },                                                                  \
-	{ 0x90, 0x00110000, (pf) ? 0xcb : 0 },                                                    \
-	{ 0xa4, 0x10, 0 },                                                                        \
-	{ 0xa8, 0, (pf) ? 0x10 : 0 },                                                             \
-	{ 0xac, 0x2, 0 },                                                                         \
-	{ 0xb0, (pf) ? 0x1 : 0, 0 },                                                              \
-	{ 0x108, 0, (pf) ? 0x001ff010 : 0 },                                                      \
-	{ 0x10c, (pf) ? 0x00062010 : 0, (pf) ? 0x001ff010 : 0 },                                  \
-	{ 0x114, (pf) ? 0x2000 : 0, (pf) ? 0x31c1 : 0 }
+#define COMMON_CAPS(pf)                                                                            \
+	{ 0x48, 0x3000, 0 }, { 0x60, 0x00038001, 0 }, { 0x64, 0x00000008, ODD },                   \
+		{ 0x80, 0x00020010, 0 }, { 0x84, 0x10008000, 0 },                                  \
+		{ 0x88, (pf) ? 0x2810 : 0, (pf) ? 0x781f : 0 }, { 0x8c, 0x00400011, 0 },           \
+		{ 0x90, 0x00110000, (pf) ? 0xcb : 0 }, { 0xa4, 0x10, 0 },                          \
+		{ 0xa8, 0, (pf) ? 0x10 : 0 }, { 0xac, 0x2, 0 }, { 0xb0, (pf) ? 0x1 : 0, 0 },       \
+		{ 0x108, 0, (pf) ? 0x001ff010 : 0 },                                               \
+		{ 0x10c, (pf) ? 0x00062010 : 0, (pf) ? 0x001ff010 : 0 },                           \
+	{                                                                                          \
+		0x114, (pf) ? 0x2000 : 0, (pf) ? 0x31c1 : 0                                        \
+	}
 
 static const struct dw plain[] = {
 	COMMON_HEAD(0x00101b36, true),
@@ -321,9 +313,9 @@ static void test_reset_kinds(void **state)
 			sim_cfg_write(d->fn, rows[i].off, 4, rows[i].set);
 		sim_fn_reset(d->fn, (enum sim_reset)kind);
 		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-			uint32_t want = kind == SIM_RESET_FLR ? rows[i].flr :
-					kind == SIM_RESET_HOT ? rows[i].hot :
-								rows[i].power;
+			uint32_t want = kind == SIM_RESET_FLR	? rows[i].flr
+					: kind == SIM_RESET_HOT ? rows[i].hot
+								: rows[i].power;
 
 			if (sim_cfg_read(d->fn, rows[i].off, 4) != want)
 				fail_msg("reset %d: %03xh is %08x, not %08x", kind, rows[i].off,
@@ -333,7 +325,8 @@ static void test_reset_kinds(void **state)
 	drv_free(d);
 }
 
-/* 9.3.3: NumVFs and the page size hold still while VF Enable is set; which it is not above TotalVFs */
+/* 9.3.3: NumVFs and the page size hold still while VF Enable is set; which it is not above TotalVFs
+ */
 static void test_sriov_rules(void **state)
 {
 	struct drv *d = with_vfs();

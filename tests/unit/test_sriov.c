@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_sriov.c - virtual functions as controllers: what a host sees of one that is not there, that is
- * offline, that is online; and what happens to it under its driver.
+ * test_sriov.c - virtual functions as controllers: what a host sees of one that is not there, that
+ * is offline, that is online; and what happens to it under its driver.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "../../core/pci/pci.h"
 #include "virtcmd.h"
 
-#define BUF 8192
+#define BUF	     8192
 #define CSTS_OFFLINE 2u
 
 static struct drv *primary(uint16_t vfs, uint16_t vq, uint16_t vi)
@@ -280,9 +280,9 @@ static void test_under_the_driver(void **state)
 		default:
 			sim_fn_unplug(d->fn);
 		}
-		check_lost(v, how == 2 || how == 3 || how == 6 ? 0xffffffff :
-			      how == 5			       ? 0 :
-								 CSTS_OFFLINE);
+		check_lost(v, how == 2 || how == 3 || how == 6 ? 0xffffffff
+			      : how == 5		       ? 0
+							       : CSTS_OFFLINE);
 		assert_int_equal(v->news[SIM_FN_OFFLINE] - off, how != 5);
 		assert_int_equal(v->news[SIM_FN_GONE] - gone, how == 2 || how == 3 || how == 6);
 		assert_int_equal(v->news[SIM_FN_RESET] - reset, how == 4 || how == 5);
@@ -377,7 +377,8 @@ static void test_race(void **state)
 	drv_free(d);
 }
 
-/* ---- anything, in any order --------------------------------------------------------------------- */
+/* ---- anything, in any order ---------------------------------------------------------------------
+ */
 
 static uint64_t rnd_state;
 static unsigned int seen_online; /* a VF, after how many steps */
@@ -404,8 +405,7 @@ static void check_accounts(struct drv *d)
 		assert_true(sum + p->pool[rt].primary <= p->pool[rt].total);
 		assert_true(p->pool[rt].next <= p->pool[rt].total);
 	}
-	assert_int_equal(d->fn->ctrl->nr_pairs,
-			 p->pool[VQ].private + p->pool[VQ].primary - 1u);
+	assert_int_equal(d->fn->ctrl->nr_pairs, p->pool[VQ].private + p->pool[VQ].primary - 1u);
 	for (unsigned int i = 1; i <= 3; i++) {
 		struct sim_fn *vf = drv_vf(d, i)->fn;
 		const struct sim_virt *v = &vf->ctrl->virt;
@@ -434,7 +434,8 @@ static void anything(struct drv *d)
 
 	switch (rnd(60)) {
 	case 0: /* configuration space, but for what the driver in drv.c needs */
-		sim_cfg_write(which->fn, (rnd(0x240) & ~(size - 1)), size, rnd(0x7fffffff) << rnd(2));
+		sim_cfg_write(which->fn, (rnd(0x240) & ~(size - 1)), size,
+			      rnd(0x7fffffff) << rnd(2));
 		break;
 	case 1:
 		sim_cfg_write(d->fn, rnd(2) ? 0x188 : 0x190, 2, rnd(4) ? rnd(5) : 9);

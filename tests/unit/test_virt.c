@@ -8,10 +8,11 @@
 #include "virtcmd.h"
 
 #define ABSENT SIM_VS_ABSENT
-#define OFF SIM_VS_OFFLINE
-#define ON SIM_VS_ONLINE
+#define OFF    SIM_VS_OFFLINE
+#define ON     SIM_VS_ONLINE
 
-/* ---- the table --------------------------------------------------------------------------------- */
+/* ---- the table ---------------------------------------------------------------------------------
+ */
 
 static uint16_t try_event(enum sim_vstate state, enum sim_vevent ev, uint16_t nvq, uint16_t nvi,
 			  uint16_t nr, enum sim_vstate *next)
@@ -103,7 +104,8 @@ static void test_table_left(void **state)
 	assert_int_equal(sim_virt_try(pool, &sec, SIM_VE_ASSIGN, SIM_VQ, 0, &next), 0);
 }
 
-/* ---- by command -------------------------------------------------------------------------------- */
+/* ---- by command --------------------------------------------------------------------------------
+ */
 
 static struct drv *primary(uint16_t vfs, uint16_t vq, uint16_t vi)
 {
@@ -394,7 +396,7 @@ static void test_whose(void **state)
 	assert_false(virt_get(page, 256, 2) & 0x80);
 	assert_int_equal(page[76] & 6, 6);
 	assert_int_equal(page[111], 1);
-	assert_int_equal(virt_get(page, 78, 2), 1); /* CNTLID */
+	assert_int_equal(virt_get(page, 78, 2), 1);	    /* CNTLID */
 	assert_int_equal(virt_get(page, 0, 4), 0x1af41b36); /* VID and SSVID are the PF's */
 	assert_int_equal(virt_identify(other, 0x01, 0, page), 0);
 	assert_false(virt_get(page, 256, 2) & 0x80);

@@ -8,21 +8,22 @@
 
 #include "drv.h"
 
-#define VQ 0
-#define VI 1
+#define VQ	    0
+#define VI	    1
 #define ACT_PRIMARY 1
 #define ACT_OFFLINE 7
-#define ACT_ASSIGN 8
-#define ACT_ONLINE 9
+#define ACT_ASSIGN  8
+#define ACT_ONLINE  9
 
-#define INVALID_FIELD 0x002
-#define INVALID_OPCODE 0x001
-#define INVALID_CTRL 0x11f
-#define INVALID_STATE 0x120
-#define INVALID_NUMBER 0x121
+#define INVALID_FIELD	 0x002
+#define INVALID_OPCODE	 0x001
+#define INVALID_CTRL	 0x11f
+#define INVALID_STATE	 0x120
+#define INVALID_NUMBER	 0x121
 #define INVALID_RESOURCE 0x122
 
-/* a primary controller with identifier 0 and @vfs virtual functions, which have those that follow */
+/* a primary controller with identifier 0 and @vfs virtual functions, which have those that follow
+ */
 static inline void virt_params(struct drv_params *p, uint16_t vfs, uint16_t vq, uint16_t vi)
 {
 	drv_params(p);
