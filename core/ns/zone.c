@@ -4,8 +4,8 @@
  * process to the next.
  *
  * The words are an area (SIM_REC_ZONES); what they are words of is a record of the same number. A
- * record that is there makes the namespace a zoned one, of that geometry: another configuration is an
- * error, and never a new meaning of old words.
+ * record that is there makes the namespace a zoned one, of that geometry: another configuration is
+ * an error, and never a new meaning of old words.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 #include "zone.h"
 
 #define REC_VERSION 1
-#define ZONE_SIZE (128u << 20) /* QEMU's */
+#define ZONE_SIZE   (128u << 20) /* QEMU's */
 
 /**
  * struct zones_rec - SIM_REC_ZONES; of no bytes: the namespace is not, or no longer, a zoned one
@@ -30,7 +30,7 @@ struct zones_rec {
 };
 _Static_assert(sizeof(struct zones_rec) == 64, "no padding in the record");
 
-/* ---- geometry --------------------------------------------------------------------------------- */
+/* ---- geometry ------------------------------------------------------------------------------- */
 
 uint64_t sim_zone_bytes(const struct sim_ns_params *p, bool capacity)
 {
@@ -104,7 +104,7 @@ static void measure(struct sim_zones *zs)
 	zs->zrwasz -= zs->zrwasz % zs->zrwafg;
 }
 
-/* ---- what is recorded -------------------------------------------------------------------------- */
+/* ---- what is recorded ----------------------------------------------------------------------- */
 
 static bool rec_get(const struct sim_subsys *s, uint32_t nsid, struct zones_rec *rec)
 {
@@ -135,8 +135,8 @@ static int rec_put(const struct sim_zones *zs)
 	};
 
 	return j->put ? j->put(j->opaque, SIM_REC_ZONES, zs->ns->nsid, REC_VERSION, &rec,
-			       sizeof(rec)) :
-			0;
+			       sizeof(rec))
+		      : 0;
 }
 
 bool sim_zones_was(const struct sim_subsys *s, uint32_t nsid)
@@ -176,8 +176,8 @@ int sim_zones_drop(const struct sim_subsys *s, uint32_t nsid)
 static int other(struct sim_msg *msg, uint32_t nsid, const char *key, uint64_t was, uint64_t is)
 {
 	snprintf(msg->text, sizeof(msg->text),
-		 "namespace %" PRIu32 " was made with %s %" PRIu64 ", which is for ever; it is %" PRIu64
-		 " now",
+		 "namespace %" PRIu32 " was made with %s %" PRIu64
+		 ", which is for ever; it is %" PRIu64 " now",
 		 nsid, key, was, is);
 	return SIM_EINVAL;
 }
@@ -188,7 +188,8 @@ static int compare(const struct sim_zones *zs, const struct zones_rec *rec, stru
 	const uint32_t nsid = zs->ns->nsid;
 
 	if (rec->zone_size != sim_zone_bytes(p, false))
-		return other(msg, nsid, "zoned.zone_size", rec->zone_size, sim_zone_bytes(p, false));
+		return other(msg, nsid, "zoned.zone_size", rec->zone_size,
+			     sim_zone_bytes(p, false));
 	if (rec->zone_capacity != sim_zone_bytes(p, true))
 		return other(msg, nsid, "zoned.zone_capacity", rec->zone_capacity,
 			     sim_zone_bytes(p, true));
@@ -199,7 +200,7 @@ static int compare(const struct sim_zones *zs, const struct zones_rec *rec, stru
 	return 0;
 }
 
-/* ---- memory ------------------------------------------------------------------------------------ */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 static uint64_t words_len(const struct sim_zones *zs)
 {
@@ -224,7 +225,8 @@ static void *get_area(const struct sim_zones *zs, uint16_t type, uint64_t len, b
 	return j->area(j->opaque, type, zs->ns->nsid, len, fresh);
 }
 
-static void put_area(const struct sim_zones *zs, uint16_t type, void *mem, uint64_t len, bool forget)
+static void put_area(const struct sim_zones *zs, uint16_t type, void *mem, uint64_t len,
+		     bool forget)
 {
 	const struct sim_journal_port *j = &zs->ns->subsys->journal;
 
@@ -295,7 +297,7 @@ static struct sim_zones *alloc_zones(struct sim_ns *ns, bool *fresh)
 	return NULL;
 }
 
-/* ---- from one life to the next ------------------------------------------------------------------ */
+/* ---- from one life to the next -------------------------------------------------------------- */
 
 uint16_t sim_zone_empty(struct sim_zones *zs, uint64_t z, uint64_t from, struct sim_req *req)
 {
@@ -490,8 +492,7 @@ void sim_zones_power(struct sim_ns *ns)
 		if (zw_attrs(word) & ZA_ZRWAV)
 			word = settle_zrwa(zs, z, word, ns->p.zoned.zrwas);
 		sim_zone_set(zs, z, word);
-		sim_zone_step(zs, z, &word,
-			      zw_wp(word) == zs->zcap ? ZEV_PROTECT : ZEV_POWER,
+		sim_zone_step(zs, z, &word, zw_wp(word) == zs->zcap ? ZEV_PROTECT : ZEV_POWER,
 			      (struct sim_zone_want){ 0 });
 		sim_zone_unlock(zs, z, word);
 	}

@@ -3,15 +3,15 @@
  * zone.h - zoned namespaces: Zoned Namespace Command Set 1.1 (sections and figures below are that
  * one's), and Zone Random Write Areas of 1.2. Private to core/ns/.
  *
- * All that a zone is, is one word of memory that survives (see ZW_ below): its state, attributes and
- * write pointer change together, in one store, so that whatever kills the process leaves a zone that
- * can be. The word is also the zone's lock. Zones never wait for one another, but for the few
+ * All that a zone is, is one word of memory that survives (see ZW_ below): its state, attributes
+ * and write pointer change together, in one store, so that whatever kills the process leaves a zone
+ * that can be. The word is also the zone's lock. Zones never wait for one another, but for the few
  * instructions in which resources are counted, when a zone begins or ceases to be active or open.
  *
- * The order of things in a write: the zone is locked and checked; it becomes open; blocks are claimed
- * and written; the write pointer moves; claim and lock end. So what lies at the write pointer or
- * behind is, after a crash, what no host was told is written, in a zone that is active: the next start
- * deallocates it (zone.c).
+ * The order of things in a write: the zone is locked and checked; it becomes open; blocks are
+ * claimed and written; the write pointer moves; claim and lock end. So what lies at the write
+ * pointer or behind is, after a crash, what no host was told is written, in a zone that is active:
+ * the next start deallocates it (zone.c).
  */
 #ifndef NVMESIM_NS_ZONE_H
 #define NVMESIM_NS_ZONE_H
@@ -52,7 +52,8 @@ enum sim_zev {
 	ZEV__N,
 };
 
-/** struct sim_zst_traits - figure 4; @keep: attributes that a zone which gets into the state keeps */
+/** struct sim_zst_traits - figure 4; @keep: attributes that a zone which gets into the state keeps
+ */
 struct sim_zst_traits {
 	uint8_t zs; /* as a Zone Descriptor has it */
 	bool active, open, wp;
@@ -60,19 +61,19 @@ struct sim_zst_traits {
 };
 extern const struct sim_zst_traits sim_zst_traits[ZST__N];
 
-/* the word: write pointer, in blocks from the zone's beginning; attributes, as in a Zone Descriptor;
- * state; flags */
-#define ZW_WP 0x0000ffffffffffffull
-#define ZW_ATTR_SHIFT 48
+/* the word: write pointer, in blocks from the zone's beginning; attributes, as in a Zone
+ * Descriptor; state; flags */
+#define ZW_WP	       0x0000ffffffffffffull
+#define ZW_ATTR_SHIFT  48
 #define ZW_STATE_SHIFT 56
-#define ZW_EMPTYING (1ull << 62) /* a reset has begun: its data is going */
-#define ZW_LOCK (1ull << 63)
+#define ZW_EMPTYING    (1ull << 62) /* a reset has begun: its data is going */
+#define ZW_LOCK	       (1ull << 63)
 
-#define ZA_ZFC NVME_ZNS_ZA_ZFC
-#define ZA_FZR NVME_ZNS_ZA_FZR
-#define ZA_RZR NVME_ZNS_ZA_RZR
+#define ZA_ZFC	 NVME_ZNS_ZA_ZFC
+#define ZA_FZR	 NVME_ZNS_ZA_FZR
+#define ZA_RZR	 NVME_ZNS_ZA_RZR
 #define ZA_ZRWAV NVME_ZNS_ZA_ZRWAV
-#define ZA_ZDEV NVME_ZNS_ZA_ZDEV
+#define ZA_ZDEV	 NVME_ZNS_ZA_ZDEV
 
 static inline enum sim_zst zw_state(uint64_t w)
 {
@@ -94,9 +95,9 @@ static inline uint64_t zw_make(enum sim_zst st, uint8_t attrs, uint64_t wp)
 	return wp | (uint64_t)attrs << ZW_ATTR_SHIFT | (uint64_t)st << ZW_STATE_SHIFT;
 }
 
-#define SIM_ZONES_MAX 0x7fffffffu
+#define SIM_ZONES_MAX	    0x7fffffffu
 #define SIM_ZONE_BLOCKS_MAX ZW_WP
-#define SIM_ZONE_CHANGES 511 /* Zone Identifiers that the Changed Zone List has room for */
+#define SIM_ZONE_CHANGES    511 /* Zone Identifiers that the Changed Zone List has room for */
 
 /**
  * struct sim_zone_changes - what the Changed Zone List log of every controller is made from
@@ -141,7 +142,7 @@ struct sim_zones {
 	uint64_t room;
 	struct {
 		uint32_t next, prev;
-	} *link;
+	} * link;
 	struct sim_zone_changes *changes;
 
 	_Alignas(64) _Atomic uint32_t lock;
@@ -171,7 +172,7 @@ static inline uint64_t sim_zone_peek(const struct sim_zones *zs, uint64_t z)
 	return atomic_load_explicit(sim_zone_word(zs, z), memory_order_acquire);
 }
 
-/* ---- state machine (zone_state.c) ------------------------------------------------------------ */
+/* ---- state machine (zone_state.c) ----------------------------------------------------------- */
 
 /** sim_zone_lock() - the zone is this thread's. Return: its word, without ZW_LOCK */
 uint64_t sim_zone_lock(struct sim_zones *zs, uint64_t z);
@@ -201,12 +202,13 @@ uint16_t sim_zone_step(struct sim_zones *zs, uint64_t z, uint64_t *word, enum si
 /** sim_zone_ask() - what sim_zone_step() makes of a zone in state @st, limits apart
  * Return: 0 or a status */
 uint16_t sim_zone_ask(enum sim_zst st, enum sim_zev ev, enum sim_zst *next);
-/** sim_zone_back() - the locked zone goes from @word back to the earlier @old: a write has failed */
+/** sim_zone_back() - the locked zone goes from @word back to the earlier @old: a write has failed
+ */
 void sim_zone_back(struct sim_zones *zs, uint64_t z, uint64_t word, uint64_t old);
 /** sim_zone_count() - a zone that is found in state @word at the start is counted */
 void sim_zone_count(struct sim_zones *zs, uint64_t z, uint64_t word);
 
-/* ---- zone.c ---------------------------------------------------------------------------------- */
+/* ---- zone.c --------------------------------------------------------------------------------- */
 
 /** sim_zone_bytes() - bytes of a zone; @capacity: that can be written */
 uint64_t sim_zone_bytes(const struct sim_ns_params *p, bool capacity);
@@ -234,7 +236,7 @@ int sim_zone_ext_reserve(struct sim_zones *zs, uint64_t z);
  * Return: 0 or a status. */
 uint16_t sim_zone_empty(struct sim_zones *zs, uint64_t z, uint64_t from, struct sim_req *req);
 
-/* ---- commands that read and write blocks (zone_write.c) --------------------------------------- */
+/* ---- commands that read and write blocks (zone_write.c) ------------------------------------- */
 
 /** struct sim_zone_write - a command that writes to a zone; on its stack */
 struct sim_zone_write {
@@ -253,8 +255,8 @@ uint16_t sim_zone_write_begin(struct sim_zone_write *w, struct sim_req *req, str
 /** sim_zone_write_end() - they are written, or (@status) were not: the write pointer moves, or what
  * there is of them is deallocated. The blocks are still claimed. */
 void sim_zone_write_end(struct sim_zone_write *w, uint16_t status);
-/** sim_zone_move_wp() - the locked zone's write pointer is to be @wp: Full, at its capacity. @word is
- * not set yet where the state stays. */
+/** sim_zone_move_wp() - the locked zone's write pointer is to be @wp: Full, at its capacity. @word
+ * is not set yet where the state stays. */
 void sim_zone_move_wp(struct sim_zones *zs, uint64_t z, uint64_t *word, uint64_t wp);
 /** sim_zone_check_read() - section 2.1.1.2.1.2. Return: 0 or a status */
 uint16_t sim_zone_check_read(struct sim_req *req, const struct sim_ns *ns, uint64_t slba,
@@ -266,7 +268,7 @@ uint16_t sim_zone_check_online(struct sim_req *req, const struct sim_ns *ns, uin
 /** sim_zone_check_append() - the fields of a Zone Append. Return: 0 or a status */
 uint16_t sim_zone_check_append(struct sim_req *req);
 
-/* ---- events (zone_event.c) ---------------------------------------------------------------------- */
+/* ---- events (zone_event.c) ------------------------------------------------------------------ */
 
 /** sim_zone_changed() - a Zone Descriptor has changed and no command of a host's has done it: the
  * zone enters the Changed Zone List; sim_zones_tell() then tells the hosts. */

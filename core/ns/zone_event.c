@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * zone_event.c - what happens to zones without a host's having asked: the Changed Zone List (section
- * 4.1.4.1) and its event (figure 42), and zones as those outside see and treat them (sim.h).
+ * zone_event.c - what happens to zones without a host's having asked: the Changed Zone List
+ * (section 4.1.4.1) and its event (figure 42), and zones as those outside see and treat them
+ * (sim.h).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 
 #define AER_TYPE_NOTICE 2
 
-/* ---- the list ---------------------------------------------------------------------------------- */
+/* ---- the list ------------------------------------------------------------------------------- */
 
 static unsigned int find_place(struct sim_zone_changes *ch, uint64_t z)
 {
@@ -105,7 +106,7 @@ void sim_zones_reset_log(struct sim_ns *ns)
 	forget_changes(ns->zones);
 }
 
-/* ---- write protection -------------------------------------------------------------------------- */
+/* ---- write protection ----------------------------------------------------------------------- */
 
 void sim_zones_protect(struct sim_ns *ns)
 {
@@ -127,7 +128,7 @@ void sim_zones_protect(struct sim_ns *ns)
 		sim_zones_tell(zs);
 }
 
-/* ---- from outside ------------------------------------------------------------------------------- */
+/* ---- from outside --------------------------------------------------------------------------- */
 
 static int find(struct sim_subsys *s, uint32_t nsid, struct sim_zones **zs)
 {
@@ -242,7 +243,7 @@ static int apply(struct sim_zones *zs, uint64_t z, uint64_t *word, const struct 
 	}
 	if (!(a->states & ZST_BIT(zw_state(*word))))
 		return SIM_EINVAL;
-	attrs = a->attr ? attrs | a->attr : attrs & (uint8_t)~(ZA_FZR | ZA_RZR);
+	attrs = a->attr ? attrs | a->attr : attrs & (uint8_t) ~(ZA_FZR | ZA_RZR);
 	*word = zw_make(zw_state(*word), attrs, zw_wp(*word));
 	return 0;
 }

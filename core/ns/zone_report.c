@@ -7,15 +7,15 @@
 #include "rw.h"
 #include "zone.h"
 
-#define CDW13_ZRA(cdw13) ((uint8_t)(cdw13))
+#define CDW13_ZRA(cdw13)   ((uint8_t)(cdw13))
 #define CDW13_ZRASF(cdw13) ((uint8_t)((cdw13) >> 8))
-#define CDW13_PARTIAL (1u << 16)
+#define CDW13_PARTIAL	   (1u << 16)
 
-#define PEL_NUMD SIM_PEL_CDW(12, 0)
-#define PEL_ZRA SIM_PEL_CDW(13, 0)
+#define PEL_NUMD  SIM_PEL_CDW(12, 0)
+#define PEL_ZRA	  SIM_PEL_CDW(13, 0)
 #define PEL_ZRASF SIM_PEL_CDW(13, 8)
 
-#define DESC ((uint32_t)sizeof(struct nvme_zns_desc))
+#define DESC  ((uint32_t)sizeof(struct nvme_zns_desc))
 #define PIECE 32768u /* bytes that are put together and moved at once; an extension fits */
 
 /**
@@ -154,10 +154,10 @@ static uint16_t report(struct report *r, uint64_t z, uint64_t len, bool partial)
 /**
  * sim_zone_receive() - Zone Management Receive
  *
- * Section 3.4.2: from the zone that SLBA is in, however SLBA lies in it. What does not fit into NUMD
- * dwords is left out, a zone that fits in part only as well; what is behind the last zone is not
- * written. Each zone is as it was at one moment; commands that change others go on.
- * Return: a status.
+ * Section 3.4.2: from the zone that SLBA is in, however SLBA lies in it. What does not fit into
+ * NUMD dwords is left out, a zone that fits in part only as well; what is behind the last zone is
+ * not written. Each zone is as it was at one moment; commands that change others go on. Return: a
+ * status.
  */
 uint16_t sim_zone_receive(struct sim_req *req)
 {

@@ -9,9 +9,9 @@
 
 #define CDW13_ZSA(cdw13) ((uint8_t)(cdw13))
 #define CDW13_SELECT_ALL (1u << 8)
-#define CDW13_ZRWAA (1u << 9) /* Zone Send Action Specific Option of Open Zone */
+#define CDW13_ZRWAA	 (1u << 9) /* Zone Send Action Specific Option of Open Zone */
 
-#define PEL_ZSA SIM_PEL_CDW(13, 0)
+#define PEL_ZSA	       SIM_PEL_CDW(13, 0)
 #define PEL_SELECT_ALL SIM_PEL_CDW(13, 8)
 
 #define EXT_MAX (255u * 64)
@@ -40,7 +40,7 @@ struct send {
 	uint8_t *ext;
 };
 
-/* ---- one zone, which is locked ----------------------------------------------------------------- */
+/* ---- one zone, which is locked -------------------------------------------------------------- */
 
 static uint16_t open_one(struct send *s, uint64_t z, uint64_t *word)
 {
@@ -136,15 +136,15 @@ static uint16_t do_one(struct send *s, uint64_t z)
 	uint64_t word = sim_zone_lock(s->zs, z);
 	uint16_t status;
 
-	status = s->a->one ? s->a->one(s, z, &word) :
-			     sim_zone_step(s->zs, z, &word, s->a->ev, s->want);
+	status = s->a->one ? s->a->one(s, z, &word)
+			   : sim_zone_step(s->zs, z, &word, s->a->ev, s->want);
 	sim_zone_unlock(s->zs, z, word);
 	if (status)
 		s->req->err_lba = z * s->zs->zsze;
 	return status;
 }
 
-/* ---- all zones; the command is exclusive -------------------------------------------------------- */
+/* ---- all zones; the command is exclusive ---------------------------------------------------- */
 
 bool sim_zone_send_all(const struct sim_sqe *sqe)
 {
@@ -219,7 +219,8 @@ static uint16_t do_all(struct send *s)
 	return s->a->ev == ZEV_OPEN ? open_all(s) : do_zones(s);
 }
 
-/* ---- the command ---------------------------------------------------------------------------------- */
+/* ---- the command
+ * ---------------------------------------------------------------------------------- */
 
 static const struct action *find_action(uint8_t zsa)
 {

@@ -29,11 +29,26 @@ struct cell {
 	bool settle;
 };
 
-#define GO(state) { ZST_##state, SIM_OK, 0, false }
-#define SET(state, attr) { ZST_##state, SIM_OK, attr, false }
-#define SETTLE { ZST_CLOSED, SIM_OK, 0, true }
-#define NO(state) { ZST_##state, SIM_ZONE_TRANSITION, 0, false }
-#define ERR(state, status) { ZST_##state, status, 0, false }
+#define GO(state)                                                                                  \
+	{                                                                                          \
+		ZST_##state, SIM_OK, 0, false                                                      \
+	}
+#define SET(state, attr)                                                                           \
+	{                                                                                          \
+		ZST_##state, SIM_OK, attr, false                                                   \
+	}
+#define SETTLE                                                                                     \
+	{                                                                                          \
+		ZST_CLOSED, SIM_OK, 0, true                                                        \
+	}
+#define NO(state)                                                                                  \
+	{                                                                                          \
+		ZST_##state, SIM_ZONE_TRANSITION, 0, false                                         \
+	}
+#define ERR(state, status)                                                                         \
+	{                                                                                          \
+		ZST_##state, status, 0, false                                                      \
+	}
 
 /* Figure 7, sections 2.1.1.2.1.1 and 3.4.3.1. In the order of enum sim_zev; total. */
 /* clang-format off */
@@ -153,7 +168,7 @@ static const struct cell table[ZST__N][ZEV__N] = {
 };
 /* clang-format on */
 
-/* ---- the word -------------------------------------------------------------------------------- */
+/* ---- the word ------------------------------------------------------------------------------- */
 
 static bool try_lock(struct sim_zones *zs, uint64_t z, uint64_t *word)
 {
@@ -196,7 +211,7 @@ void sim_zone_unlock(struct sim_zones *zs, uint64_t z, uint64_t word)
 		store(zs, z, word);
 }
 
-/* ---- resources; @zs->lock is held ------------------------------------------------------------ */
+/* ---- resources; @zs->lock is held ----------------------------------------------------------- */
 
 static void list_add(struct sim_zones *zs, uint64_t z)
 {
@@ -317,7 +332,7 @@ static void release(struct sim_zones *zs, uint64_t z, uint64_t from, uint64_t to
 	sim_spin_unlock(&zs->lock);
 }
 
-/* ---- the interpreter ------------------------------------------------------------------------- */
+/* ---- the interpreter ------------------------------------------------------------------------ */
 
 uint16_t sim_zone_ask(enum sim_zst st, enum sim_zev ev, enum sim_zst *next)
 {

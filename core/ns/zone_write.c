@@ -7,7 +7,7 @@
 #include "zone.h"
 
 #define CDW12_PIREMAP (1u << 25)
-#define PEL_PIREMAP SIM_PEL_CDW(12, 25)
+#define PEL_PIREMAP   SIM_PEL_CDW(12, 25)
 
 /* where a zone that has a Zone Random Write Area can be written: the area, and as much behind it */
 static bool in_reach(const struct sim_zones *zs, uint64_t wp, uint64_t at, uint64_t nlb)
@@ -103,7 +103,7 @@ void sim_zone_write_end(struct sim_zone_write *w, uint16_t status)
 	sim_zone_unlock(zs, w->zone, w->word);
 }
 
-/* ---- reading ----------------------------------------------------------------------------------- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 static bool offline(const struct sim_zones *zs, uint64_t z)
 {
@@ -141,7 +141,7 @@ uint16_t sim_zone_check_read(struct sim_req *req, const struct sim_ns *ns, uint6
 	return sim_zone_check_online(req, ns, slba, nlb);
 }
 
-/* ---- Zone Append -------------------------------------------------------------------------------- */
+/* ---- Zone Append ---------------------------------------------------------------------------- */
 
 /* section 4.1.5.2: ZASL; 0 is MDTS, which sim_rw_start() looks at in any case */
 static uint16_t check_size(struct sim_req *req)
@@ -150,8 +150,8 @@ static uint16_t check_size(struct sim_req *req)
 	struct sim_pi_cmd pi;
 
 	sim_pi_fields(&pi, &req->ns->pi, 0, req->sqe.cdw12 >> 26 & 0xf, false, 0, 0, 0, 0);
-	if (zasl && sim_rw_bytes(req, sim_nlb(req), req->ns->ms && !sim_pi_alone(&pi)) >
-			    4096ull << zasl)
+	if (zasl &&
+	    sim_rw_bytes(req, sim_nlb(req), req->ns->ms && !sim_pi_alone(&pi)) > 4096ull << zasl)
 		return sim_bad_field(req, PEL_NLB);
 	return SIM_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_zone_basic.c - a zone's life as a host sees it: written, appended to, closed, finished, reset.
+ * test_zone_basic.c - a zone's life as a host sees it: written, appended to, closed, finished,
+ * reset.
  */
 #include "zonecmd.h"
 
@@ -146,8 +147,9 @@ static void elsewhere(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(identify), cmocka_unit_test(sequential), cmocka_unit_test(appends),
-		cmocka_unit_test(actions),  cmocka_unit_test(all),	  cmocka_unit_test(elsewhere),
+		cmocka_unit_test(identify), cmocka_unit_test(sequential),
+		cmocka_unit_test(appends),  cmocka_unit_test(actions),
+		cmocka_unit_test(all),	    cmocka_unit_test(elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_zone_event.c - what happens to zones from outside, and how hosts learn of it: Zoned Namespace
- * Command Set 1.1, sections 4.1.1, 4.1.4.1, 5.4 to 5.6.
+ * test_zone_event.c - what happens to zones from outside, and how hosts learn of it: Zoned
+ * Namespace Command Set 1.1, sections 4.1.1, 4.1.4.1, 5.4 to 5.6.
  */
 #include "zonecmd.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_zone_format.c - zones when their namespace is formatted, becomes write protected, or is reset
- * with its subsystem: Zoned Namespace Command Set 1.1, sections 2.1.1.3 and 2.1.1.4.1.
+ * test_zone_format.c - zones when their namespace is formatted, becomes write protected, or is
+ * reset with its subsystem: Zoned Namespace Command Set 1.1, sections 2.1.1.3 and 2.1.1.4.1.
  */
 #include "zonecmd.h"
 
@@ -183,9 +183,9 @@ static void controller_reset(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(formatted),	   cmocka_unit_test(too_small),
-		cmocka_unit_test(protected),	   cmocka_unit_test(subsystem_reset),
-		cmocka_unit_test(shutdown),	   cmocka_unit_test(controller_reset),
+		cmocka_unit_test(formatted), cmocka_unit_test(too_small),
+		cmocka_unit_test(protected), cmocka_unit_test(subsystem_reset),
+		cmocka_unit_test(shutdown),  cmocka_unit_test(controller_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

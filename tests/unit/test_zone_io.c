@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_zone_io.c - the NVM Command Set's commands on zones: Zoned Namespace Command Set 1.1, 3.3 and
- * 2.1.1.2.
+ * test_zone_io.c - the NVM Command Set's commands on zones: Zoned Namespace Command Set 1.1, 3.3
+ * and 2.1.1.2.
  */
 #include "zonecmd.h"
 
@@ -194,8 +194,10 @@ static void fused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads),	       cmocka_unit_test(other_writes),
-		cmocka_unit_test(dataset_management), cmocka_unit_test(copies),
+		cmocka_unit_test(reads),
+		cmocka_unit_test(other_writes),
+		cmocka_unit_test(dataset_management),
+		cmocka_unit_test(copies),
 		cmocka_unit_test(fused),
 	};
 

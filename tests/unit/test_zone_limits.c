@@ -188,9 +188,9 @@ static void failed_write(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reported),	cmocka_unit_test(auto_close),
+		cmocka_unit_test(reported),	 cmocka_unit_test(auto_close),
 		cmocka_unit_test(no_auto_close), cmocka_unit_test(active_first),
-		cmocka_unit_test(open_all),	cmocka_unit_test(failed_write),
+		cmocka_unit_test(open_all),	 cmocka_unit_test(failed_write),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_zone_md.c - metadata and protection information of Zone Append: Zoned Namespace Command Set 1.1,
- * section 3.4.1.1.
+ * test_zone_md.c - metadata and protection information of Zone Append: Zoned Namespace Command
+ * Set 1.1, section 3.4.1.1.
  */
 #include "../../core/ns/pi.h"
 #include "zonecmd.h"
 
 #define PIREMAP (1u << 25)
-#define NLB 4u
+#define NLB	4u
 
 struct fx {
 	struct drv *d;

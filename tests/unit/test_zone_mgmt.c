@@ -5,12 +5,14 @@
  */
 #include "nsmgmt_fx.h"
 
-#define ZONE (128u * MIB / 512) /* blocks of a zone, as in QEMU */
+#define ZONE	       (128u * MIB / 512) /* blocks of a zone, as in QEMU */
 #define ST_NOT_ENABLED 0x12a
 
 static uint16_t send(struct drv *d, uint32_t nsid, uint64_t slba, uint32_t cdw13)
 {
-	struct drv_cmd cmd = { .dw = { [0] = 0x79, [1] = nsid, [10] = (uint32_t)slba, [13] = cdw13 } };
+	struct drv_cmd cmd = {
+		.dw = { [0] = 0x79, [1] = nsid, [10] = (uint32_t)slba, [13] = cdw13 }
+	};
 
 	return drv_io(d, &cmd, 0, 0, NULL);
 }

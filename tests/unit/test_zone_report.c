@@ -7,7 +7,8 @@
 
 #define EXT 128u
 
-static const struct nvme_zone_report *report(struct drv *d, uint64_t slba, uint32_t cdw13, size_t len)
+static const struct nvme_zone_report *report(struct drv *d, uint64_t slba, uint32_t cdw13,
+					     size_t len)
 {
 	uint64_t iova = drv_alloc(d, len + 64);
 
@@ -38,8 +39,10 @@ static void make_states(struct drv *d)
 		assert_int_equal(zone_write(d, (z + 3) * ZSZE, 2, 1), 0);
 		assert_int_equal(zone_send(d, (z + 3) * ZSZE, ZSA_CLOSE), 0);
 		assert_int_equal(zone_send(d, (z + 4) * ZSZE, ZSA_FINISH), 0);
-		assert_int_equal(sim_zone_act(d->subsys, 1, (z + 5) * ZSZE, SIM_ZA_READ_ONLY, &msg), 0);
-		assert_int_equal(sim_zone_act(d->subsys, 1, (z + 6) * ZSZE, SIM_ZA_OFFLINE, &msg), 0);
+		assert_int_equal(sim_zone_act(d->subsys, 1, (z + 5) * ZSZE, SIM_ZA_READ_ONLY, &msg),
+				 0);
+		assert_int_equal(sim_zone_act(d->subsys, 1, (z + 6) * ZSZE, SIM_ZA_OFFLINE, &msg),
+				 0);
 	}
 }
 
@@ -191,7 +194,7 @@ static void extensions(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(filters), cmocka_unit_test(pieces), cmocka_unit_test(bad),
+		cmocka_unit_test(filters), cmocka_unit_test(pieces),	 cmocka_unit_test(bad),
 		cmocka_unit_test(many),	   cmocka_unit_test(extensions),
 	};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_zone_restart.c - zones from one life of the process to the next. Where a process was killed in
- * the middle of something, the test makes the memory that survives what it was at that moment.
+ * test_zone_restart.c - zones from one life of the process to the next. Where a process was killed
+ * in the middle of something, the test makes the memory that survives what it was at that moment.
  */
 #include "../../core/persist/persist.h"
 #include "../../store/store.h"
@@ -11,7 +11,7 @@
 
 /* the word of a zone, as core/ns/zone.h describes it */
 #define WORD_EMPTYING (1ull << 62)
-#define WORD_LOCK (1ull << 63)
+#define WORD_LOCK     (1ull << 63)
 
 struct life {
 	struct mem_journal j;
@@ -143,11 +143,13 @@ static void in_a_reset(void **state)
 static void expect_refusal(struct life *l, const char *what)
 {
 	struct sim_msg msg = { "" };
-	struct sim_subsys *s = sim_subsys_new(&(struct sim_subsys_params){
-		.nqn = "nqn.2019-08.org.qemu:test",
-		.clock = { .now_ns = NULL },
-		.journal = l->p.journal,
-	}, &msg);
+	struct sim_subsys *s = sim_subsys_new(
+		&(struct sim_subsys_params){
+			.nqn = "nqn.2019-08.org.qemu:test",
+			.clock = { .now_ns = NULL },
+			.journal = l->p.journal,
+		},
+		&msg);
 
 	assert_non_null(s);
 	assert_true(sim_ns_add(s, NULL, &l->p.ns, &msg) < 0);
@@ -299,10 +301,10 @@ static void in_a_protection(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(states_stay),	cmocka_unit_test(in_a_write),
-		cmocka_unit_test(in_a_reset),	cmocka_unit_test(geometry),
-		cmocka_unit_test(fresh_medium), cmocka_unit_test(found_data),
-		cmocka_unit_test(durable),	cmocka_unit_test(formatted),
+		cmocka_unit_test(states_stay),	   cmocka_unit_test(in_a_write),
+		cmocka_unit_test(in_a_reset),	   cmocka_unit_test(geometry),
+		cmocka_unit_test(fresh_medium),	   cmocka_unit_test(found_data),
+		cmocka_unit_test(durable),	   cmocka_unit_test(formatted),
 		cmocka_unit_test(in_a_protection),
 	};
 

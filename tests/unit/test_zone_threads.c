@@ -9,7 +9,7 @@
 
 #define THREADS 4u
 #define NLB_MAX 8u
-#define ROUNDS 4000u
+#define ROUNDS	4000u
 
 struct worker {
 	struct drv *d;
@@ -125,7 +125,7 @@ static void appends(void **state)
 /* anything at all; what comes of it must be a status there is, and zones there can be */
 static void *wild(void *arg)
 {
-	static const uint32_t actions[] = { ZSA_CLOSE, ZSA_FINISH, ZSA_OPEN, ZSA_OPEN | ZSA_ZRWAA,
+	static const uint32_t actions[] = { ZSA_CLOSE, ZSA_FINISH, ZSA_OPEN,   ZSA_OPEN | ZSA_ZRWAA,
 					    ZSA_RESET, ZSA_COMMIT, ZSA_SET_EXT };
 	struct worker *w = arg;
 
@@ -162,7 +162,8 @@ static void *wild(void *arg)
 			status = issue(w, cmd, ((cmd.dw[12] & 0xffff) + 1) * ZLBS, NULL);
 			break;
 		}
-		w->bad += status && status != 0x002 && (status < ST_OPERATION || status > ST_TRANSITION);
+		w->bad += status && status != 0x002 &&
+			  (status < ST_OPERATION || status > ST_TRANSITION);
 	}
 	return NULL;
 }

@@ -6,7 +6,7 @@
 #include "zonecmd.h"
 
 #define SIZE 16u
-#define FG 4u
+#define FG   4u
 
 static void params(struct drv_params *p)
 {

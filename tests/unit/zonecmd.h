@@ -9,19 +9,44 @@
 #include "nvmcmd.h"
 
 enum { OP_ZONE_SEND = 0x79, OP_ZONE_RECEIVE = 0x7a, OP_ZONE_APPEND = 0x7d };
-enum { ZSA_CLOSE = 1, ZSA_FINISH = 2, ZSA_OPEN = 3, ZSA_RESET = 4, ZSA_OFFLINE = 5,
-       ZSA_SET_EXT = 0x10, ZSA_COMMIT = 0x11 };
-#define ZSA_ALL (1u << 8)
+enum {
+	ZSA_CLOSE = 1,
+	ZSA_FINISH = 2,
+	ZSA_OPEN = 3,
+	ZSA_RESET = 4,
+	ZSA_OFFLINE = 5,
+	ZSA_SET_EXT = 0x10,
+	ZSA_COMMIT = 0x11
+};
+#define ZSA_ALL	  (1u << 8)
 #define ZSA_ZRWAA (1u << 9)
-enum { ZS_EMPTY = 1, ZS_IO = 2, ZS_EO = 3, ZS_CLOSED = 4, ZS_RO = 0xd, ZS_FULL = 0xe, ZS_OFFLINE = 0xf };
-enum { ST_OPERATION = 0x1b6, ST_NO_ZRWA, ST_BOUNDARY, ST_FULL, ST_READ_ONLY, ST_OFFLINE,
-       ST_INVALID_WRITE, ST_ACTIVE, ST_OPEN, ST_TRANSITION };
+enum {
+	ZS_EMPTY = 1,
+	ZS_IO = 2,
+	ZS_EO = 3,
+	ZS_CLOSED = 4,
+	ZS_RO = 0xd,
+	ZS_FULL = 0xe,
+	ZS_OFFLINE = 0xf
+};
+enum {
+	ST_OPERATION = 0x1b6,
+	ST_NO_ZRWA,
+	ST_BOUNDARY,
+	ST_FULL,
+	ST_READ_ONLY,
+	ST_OFFLINE,
+	ST_INVALID_WRITE,
+	ST_ACTIVE,
+	ST_OPEN,
+	ST_TRANSITION
+};
 
 /* a zone of these tests: not a power of two, and less capacity than size */
-#define ZSZE 100u
-#define ZCAP 90u
+#define ZSZE	 100u
+#define ZCAP	 90u
 #define NR_ZONES 16u
-#define ZLBS 512u
+#define ZLBS	 512u
 
 static inline void zone_params(struct drv_params *p)
 {
