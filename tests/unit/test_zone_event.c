@@ -228,11 +228,48 @@ static void events(void **state)
 	drv_free(d);
 }
 
+/* each controller's host reads for itself */
+static void two_controllers(void **state)
+{
+	struct drv_params p;
+	struct drv *d, *other;
+	struct drv_cqe cqe;
+
+	zone_params(&p);
+	p.multi = true;
+	d = zone_start(&p);
+	other = drv_add_fn(d, NULL);
+	drv_start(other);
+	enable_notices(d, 1u << 27);
+	enable_notices(other, 1u << 27);
+	submit_aer(d);
+	submit_aer(other);
+	assert_int_equal(act(d, 3, SIM_ZA_READ_ONLY), 0);
+	assert_true(event(d, &cqe));
+	assert_true(event(other, &cqe));
+	check_changed(d, false, (const unsigned int[]){ 3 }, 1);
+	check_changed(d, false, NULL, 0);
+	assert_int_equal(act(d, 5, SIM_ZA_READ_ONLY), 0);
+	check_changed(other, false, (const unsigned int[]){ 3, 5 }, 2);
+	check_changed(d, false, (const unsigned int[]){ 5 }, 1);
+	/* the zones are the same ones */
+	assert_int_equal(zone_write(other, 0, 4, 1), 0);
+	assert_zone(d, 0, ZS_IO, 4);
+	assert_int_equal(zone_write(d, 4, 4, 1), 0);
+	assert_zone(other, 0, ZS_IO, 8);
+	drv_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(states), cmocka_unit_test(refused),  cmocka_unit_test(seen),
-		cmocka_unit_test(list),	  cmocka_unit_test(overflow), cmocka_unit_test(events),
+		cmocka_unit_test(states),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(seen),
+		cmocka_unit_test(list),
+		cmocka_unit_test(overflow),
+		cmocka_unit_test(events),
+		cmocka_unit_test(two_controllers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

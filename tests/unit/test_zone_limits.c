@@ -163,6 +163,36 @@ static void open_all(void **state)
 	drv_free(d);
 }
 
+/* all of these are errors that stay errors: DNR */
+static void no_retry(void **state)
+{
+	static const struct {
+		uint64_t slba;
+		uint16_t status;
+	} rows[] = {
+		{ 1, ST_INVALID_WRITE },    { ZSZE, ST_ACTIVE },      { 2 * ZSZE, ST_FULL },
+		{ 3 * ZSZE, ST_READ_ONLY }, { 4 * ZSZE, ST_OFFLINE },
+	};
+	struct drv *d = start(1, 1, false);
+	struct sim_msg msg;
+
+	assert_int_equal(zone_send(d, 0, ZSA_OPEN), 0);
+	assert_int_equal(zone_send(d, 2 * ZSZE, ZSA_FINISH), 0);
+	assert_int_equal(sim_zone_act(d->subsys, 1, 3 * ZSZE, SIM_ZA_READ_ONLY, &msg), 0);
+	assert_int_equal(sim_zone_act(d->subsys, 1, 4 * ZSZE, SIM_ZA_OFFLINE, &msg), 0);
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct drv_cmd cmd = rw_cmd(OP_WRITE, rows[i].slba, 1, 0);
+		struct nvme_error_log_page e;
+		struct drv_cqe cqe;
+
+		assert_int_equal(drv_io(d, &cmd, drv_alloc(d, ZLBS), ZLBS, &cqe), rows[i].status);
+		assert_int_equal(cqe.status >> 14 & 1, 1);
+		e = last_error(d);
+		assert_int_equal(sim_le64(e.lba), rows[i].slba);
+	}
+	drv_free(d);
+}
+
 /* what a write that fails had opened is as it was */
 static void failed_write(void **state)
 {
@@ -190,7 +220,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reported),	 cmocka_unit_test(auto_close),
 		cmocka_unit_test(no_auto_close), cmocka_unit_test(active_first),
-		cmocka_unit_test(open_all),	 cmocka_unit_test(failed_write),
+		cmocka_unit_test(no_retry),	 cmocka_unit_test(open_all),
+		cmocka_unit_test(failed_write),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
