@@ -87,8 +87,6 @@ bool sim_fdp_ns_check(const struct sim_subsys *s, const struct sim_ns_params *p,
 		return !p->ruhs.nr || !no(msg, "fdp.ruhs needs a subsystem with fdp=on");
 	if (!g->cfg)
 		return true;
-	if (p->zoned.on)
-		return !no(msg, "cannot be a zoned- in an FDP configuration");
 	if (p->ruhs.nr > g->cfg->nruh)
 		return !no(msg, "fdp.ruhs: too many placement handles, %u; fdp.nruh is %u",
 			   p->ruhs.nr, g->cfg->nruh);

@@ -243,11 +243,6 @@ int sim_fdp_ns_open(struct sim_ns *ns, struct sim_msg *msg)
 
 	if (!g || !g->cfg)
 		return 0;
-	if (ns->p.zoned.on) {
-		snprintf(msg->text, sizeof(msg->text),
-			 "cannot be a zoned- in an FDP configuration");
-		return SIM_EINVAL;
-	}
 	if (sim_fdp_room(g, 1u << (ns->lbads - FDP_SECTOR_SHIFT))) {
 		snprintf(msg->text, sizeof(msg->text), "no memory for the reclaim units");
 		return SIM_ENOMEM;

@@ -180,7 +180,7 @@ static bool check_zoned(const struct sim_subsys *s, const struct sim_ns_params *
 	const uint64_t blocks = sim_ns_blocks_in(&f, p->store->size);
 
 	if (s->fdp)
-		return no(msg, "zoned: a namespace of a subsystem with fdp cannot be a zoned one");
+		return no(msg, "cannot be a zoned- in an FDP configuration");
 	if (!zsze)
 		return no(msg, "zoned.zone_size %" PRIu64 " is too small: a zone has at least one "
 			       "block of %" PRIu32 " bytes",
