@@ -196,7 +196,7 @@ static int compare(const struct sim_zones *zs, const struct zones_rec *rec, stru
 	if (rec->descr_ext_size != zs->zdes)
 		return other(msg, nsid, "zoned.descr_ext_size", rec->descr_ext_size, zs->zdes);
 	if (rec->room != zs->room)
-		return other(msg, nsid, "room for so many zones:", rec->room, zs->room);
+		return other(msg, nsid, "a number of zones of", rec->room, zs->room);
 	return 0;
 }
 

@@ -176,6 +176,9 @@ static void geometry(void **state)
 	l.p.ns.zoned.descr_ext_size = 0;
 	expect_refusal(&l, "zoned.descr_ext_size");
 	l.p.ns.zoned.descr_ext_size = EXT;
+	l.store->size -= 2 * ZSZE * ZLBS; /* the medium was cut short */
+	expect_refusal(&l, "number of zones");
+	l.store->size += 2 * ZSZE * ZLBS;
 	l.p.ns.zoned.on = false;
 	expect_refusal(&l, "zoned is off");
 	l.p.ns.zoned.on = true;
