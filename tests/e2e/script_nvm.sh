@@ -127,6 +127,7 @@ try nvme create-ns $A --nsze=0x800 --ncap=0x800 --flbas=0 --dps=1
 try nvme create-ns $A --nsze=0x800 --ncap=0x1000 --flbas=0
 try nvme create-ns $A --nsze=0 --ncap=0 --flbas=0
 try nvme create-ns $A --nsze=0x10000000 --ncap=0x10000000 --flbas=0
+try nvme create-ns $A --nsze=0x800 --ncap=0x800 --flbas=0 --csi=1
 try nvme create-ns $A --nsze=0x800 --ncap=0x800 --flbas=0 --csi=2
 try nvme attach-ns $A --namespace-id=77 --controllers=0
 try nvme attach-ns $A --namespace-id=0 --controllers=0

@@ -52,8 +52,9 @@ says "nvme create-ns $A --nsze=0x800 --ncap=0x800 --flbas=0 --dps=1" 'Invalid Fo
 	"protection information without metadata"
 says "nvme create-ns $A --nsze=0x10000000 --ncap=0x10000000 --flbas=0" 'Insufficient Capacity' \
 	"more than there is"
-says "nvme create-ns $A --nsze=0x800 --ncap=0x800 --flbas=0 --csi=2" 'command set is not supported' \
+says "nvme create-ns $A --nsze=0x800 --ncap=0x800 --flbas=0 --csi=1" 'command set is not supported' \
 	"another command set"
+says "nvme create-ns $A --nsze=0x800 --ncap=0x800 --flbas=0 --csi=2" 'Invalid Field' "less than a zone"
 says "nvme attach-ns $A --namespace-id=9 --controllers=7" 'Controller List Invalid' "a controller that is not there"
 is "$(answer "nvme list-ns $A --all" 1)" "$(answer "nvme list-ns $A --all" 4)" \
 	"after that the same namespaces are allocated"
