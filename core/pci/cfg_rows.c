@@ -59,8 +59,8 @@ static void make_msix_pba(const struct sim_fn *fn, struct cfg_row *r)
 	r->val = fn->msix_pba_off | fn->msix_bar;
 }
 
-/* 7.9.3.2: an EUI-64; the company's part is the one Identify Controller has, the rest the serial's
- */
+/* 7.9.3.2: an EUI-64; the company's part is the one Identify Controller has, the rest is the
+ * serial's */
 static uint64_t serial_number(const struct sim_fn *fn)
 {
 	const uint64_t oui = fn->ctrl->p.use_intel_id ? 0x0002b3 : 0x525400;

@@ -22,16 +22,15 @@
 #define CDW10_CNTLID(req) ((uint16_t)((req)->sqe.cdw10 >> 16))
 #define CDW11_NR(req)	  ((uint16_t)(req)->sqe.cdw11)
 
-#define VQ_MIN                                                                                     \
-	2 /* of a secondary controller that is online: the admin queues and an I/O queue pair */
+/* of a secondary controller that is online: the admin queues and an I/O queue pair; a vector */
+#define VQ_MIN	    2
 #define VI_MIN	    1
 #define SCS_ONLINE  1 /* Secondary Controller State */
 #define CRT_VQ	    1
 #define CRT_VI	    2
 #define GRANULARITY 1
 
-/* ---- the parameters ---------------------------------------------------------------------------
- */
+/* ---- the parameters --------------------------------------------------------------------- */
 
 /* what a secondary controller can have of a resource: as given, or an equal share */
 static uint32_t max_sec(uint32_t given, uint16_t flexible, uint16_t vfs)
@@ -339,8 +338,7 @@ void sim_virt_reset(struct sim_ctrl *c, bool all)
 	apply_primary(c);
 }
 
-/* ---- the command ------------------------------------------------------------------------------
- */
+/* ---- the command ------------------------------------------------------------------------ */
 
 /* the secondary controller CNTLID names, or NULL */
 static struct sim_ctrl *find_secondary(const struct sim_req *req)
@@ -425,8 +423,7 @@ uint16_t sim_virt_management(struct sim_req *req)
 	}
 }
 
-/* ---- Identify ---------------------------------------------------------------------------------
- */
+/* ---- Identify --------------------------------------------------------------------------- */
 
 /**
  * sim_id_primary_caps() - CNS 14h, Primary Controller Capabilities data structure

@@ -217,8 +217,7 @@ static void bound_again(void **state)
 	assert_string_equal(dev_state(f), "live");
 }
 
-/* ---- virtual functions ------------------------------------------------------------------------
- */
+/* ---- virtual functions ------------------------------------------------------------------ */
 
 static void documented_sequence(void **state)
 {
@@ -325,8 +324,7 @@ static void vf_under_the_driver(void **state)
 	}
 }
 
-/* ---- several threads ----------------------------------------------------------------------------
- */
+/* ---- several threads -------------------------------------------------------------------- */
 
 struct worker {
 	struct fx fx;

@@ -377,8 +377,7 @@ static void test_race(void **state)
 	drv_free(d);
 }
 
-/* ---- anything, in any order ---------------------------------------------------------------------
- */
+/* ---- anything, in any order ------------------------------------------------------------- */
 
 static uint64_t rnd_state;
 static unsigned int seen_online; /* a VF, after how many steps */

@@ -11,8 +11,7 @@
 #define OFF    SIM_VS_OFFLINE
 #define ON     SIM_VS_ONLINE
 
-/* ---- the table ---------------------------------------------------------------------------------
- */
+/* ---- the table -------------------------------------------------------------------------- */
 
 static uint16_t try_event(enum sim_vstate state, enum sim_vevent ev, uint16_t nvq, uint16_t nvi,
 			  uint16_t nr, enum sim_vstate *next)
@@ -104,8 +103,7 @@ static void test_table_left(void **state)
 	assert_int_equal(sim_virt_try(pool, &sec, SIM_VE_ASSIGN, SIM_VQ, 0, &next), 0);
 }
 
-/* ---- by command --------------------------------------------------------------------------------
- */
+/* ---- by command ------------------------------------------------------------------------- */
 
 static struct drv *primary(uint16_t vfs, uint16_t vq, uint16_t vi)
 {
