@@ -9,7 +9,8 @@
 
 #define CDW13_ZSA(cdw13) ((uint8_t)(cdw13))
 #define CDW13_SELECT_ALL (1u << 8)
-#define CDW13_ZRWAA	 (1u << 9) /* Zone Send Action Specific Option of Open Zone */
+/* Zone Send Action Specific Option of Open Zone and Set Zone Descriptor Extension */
+#define CDW13_ZRWAA (1u << 9)
 
 #define PEL_ZSA	       SIM_PEL_CDW(13, 0)
 #define PEL_SELECT_ALL SIM_PEL_CDW(13, 8)
@@ -105,10 +106,8 @@ static uint16_t commit_one(struct send *s, uint64_t z, uint64_t *word)
 	const uint64_t wp = zw_wp(*word), at = s->lba - z * zs->zsze;
 	uint16_t status;
 
-	if (!(zw_attrs(*word) & ZA_ZRWAV))
-		return sim_bad_field(s->req, PEL_SLBA);
-	if (at < wp || at - wp >= zs->zrwasz || at >= zs->zcap)
-		return SIM_ZONE_BOUNDARY;
+	if (!(zw_attrs(*word) & ZA_ZRWAV) || at < wp || at - wp >= zs->zrwasz || at >= zs->zcap)
+		return SIM_ZONE_OPERATION;
 	/* the last of a zone need not be a whole granularity */
 	if ((at - wp + 1) % zs->zrwafg && at + 1 != zs->zcap)
 		return sim_bad_field(s->req, PEL_SLBA);
@@ -282,7 +281,7 @@ uint16_t sim_zone_send(struct sim_req *req)
 	if (!s.a)
 		return sim_bad_field(req, PEL_ZSA);
 	s.want.make_room = !req->ctrl->p.no_auto_transition;
-	s.want.zrwa = s.a->ev == ZEV_OPEN && cdw13 & CDW13_ZRWAA;
+	s.want.zrwa = (s.a->ev == ZEV_OPEN || s.a->ev == ZEV_SET_EXT) && cdw13 & CDW13_ZRWAA;
 	status = check(&s);
 	if (status)
 		return status;

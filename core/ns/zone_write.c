@@ -34,7 +34,7 @@ static uint16_t check(struct sim_zone_write *w, bool append)
 		w->at = wp;
 	else if (zrwa ? !in_reach(zs, wp, w->at, w->nlb) : w->at != wp)
 		return SIM_ZONE_INVALID_WRITE;
-	return w->nlb > zs->zcap - w->at ? SIM_ZONE_BOUNDARY : SIM_OK;
+	return w->at > zs->zcap || w->nlb > zs->zcap - w->at ? SIM_ZONE_BOUNDARY : SIM_OK;
 }
 
 uint16_t sim_zone_write_begin(struct sim_zone_write *w, struct sim_req *req, struct sim_ns *ns,

@@ -30,6 +30,15 @@ static bool has_area(struct drv *d, unsigned int z)
 	return zone_desc(d, z).za & 8;
 }
 
+/* Set Zone Descriptor Extension with ZRWA Allocation */
+static uint16_t set_ext_zrwaa(struct drv *d, uint64_t zslba)
+{
+	struct drv_cmd cmd = { .dw = { [0] = OP_ZONE_SEND, [1] = 1, [10] = (uint32_t)zslba,
+				       [13] = ZSA_SET_EXT | ZSA_ZRWAA } };
+
+	return drv_io(d, &cmd, drv_alloc(d, 64), 64, NULL);
+}
+
 static void identify(void **state)
 {
 	struct drv *d = start();
@@ -77,8 +86,14 @@ static void allocation(void **state)
 	assert_int_equal(zone_send(d, 5 * ZSZE, ZSA_RESET), 0);
 	assert_false(has_area(d, 5));
 	assert_int_equal(zone_send(d, 6 * ZSZE, ZSA_OPEN | ZSA_ZRWAA), 0);
-	/* the action is of Open Zone only */
+	/* other actions have no such option, but for Set Zone Descriptor Extension */
 	assert_int_equal(zone_send(d, 6 * ZSZE, ZSA_CLOSE | ZSA_ZRWAA), 0);
+	assert_int_equal(set_ext_zrwaa(d, 7 * ZSZE), ST_NO_ZRWA);
+	assert_zone(d, 7, ZS_EMPTY, 0);
+	assert_int_equal(zone_send(d, 6 * ZSZE, ZSA_RESET), 0);
+	assert_int_equal(set_ext_zrwaa(d, 7 * ZSZE), 0);
+	assert_zone(d, 7, ZS_CLOSED, 0);
+	assert_int_equal(zone_desc(d, 7).za, 0x88);
 	drv_free(d);
 	d = zone_start(NULL);
 	assert_int_equal(zone_send(d, 0, ZSA_OPEN | ZSA_ZRWAA), ST_OPERATION);
@@ -118,6 +133,9 @@ static void writes(void **state)
 	assert_int_equal(zone_write(d, 83, 1, 6), 0);
 	assert_zone(d, 0, ZS_EO, 68);
 	assert_int_equal(zone_write(d, 89, 2, 6), ST_BOUNDARY);
+	assert_int_equal(zone_write(d, ZCAP, 1, 6), ST_BOUNDARY);
+	assert_int_equal(zone_write(d, ZCAP + 2, 1, 6), ST_BOUNDARY); /* within reach of the area */
+	assert_true(zone_holds(d, ZCAP, ZSZE - ZCAP, 0));
 	assert_int_equal(zone_write(d, 89, 1, 6), 0);
 	assert_zone(d, 0, ZS_EO, 76);
 	assert_int_equal(zone_write(d, 76, 14, 7), 0);
@@ -138,15 +156,15 @@ static void commits(void **state)
 	assert_int_equal(zone_send(d, ZSZE, ZSA_OPEN | ZSA_ZRWAA), 0);
 	assert_int_equal(zone_write(d, ZSZE, 8, 1), 0);
 	assert_int_equal(zone_send(d, ZSZE + 2, ZSA_COMMIT), 0x002);
-	assert_int_equal(zone_send(d, ZSZE + 16, ZSA_COMMIT), ST_BOUNDARY);
+	assert_int_equal(zone_send(d, ZSZE + 16, ZSA_COMMIT), ST_OPERATION);
 	assert_int_equal(zone_send(d, ZSZE + 3, ZSA_COMMIT), 0);
 	assert_zone(d, 1, ZS_EO, 4);
-	assert_int_equal(zone_send(d, ZSZE + 3, ZSA_COMMIT), ST_BOUNDARY);
+	assert_int_equal(zone_send(d, ZSZE + 3, ZSA_COMMIT), ST_OPERATION);
 	assert_int_equal(zone_send(d, ZSZE + 19, ZSA_COMMIT), 0); /* unwritten blocks as well */
 	assert_zone(d, 1, ZS_EO, 20);
 	assert_int_equal(zone_send(d, ZSZE + 23, ZSA_COMMIT | ZSA_ALL), 0x002);
 	assert_int_equal(zone_send(d, 2 * ZSZE, ZSA_OPEN), 0);
-	assert_int_equal(zone_send(d, 2 * ZSZE + 3, ZSA_COMMIT), 0x002); /* it has none */
+	assert_int_equal(zone_send(d, 2 * ZSZE + 3, ZSA_COMMIT), ST_OPERATION); /* it has none */
 	assert_int_equal(zone_send(d, NR_ZONES * ZSZE, ZSA_COMMIT), 0x080);
 	/* a Closed zone is opened by it, as by a write */
 	assert_int_equal(zone_send(d, ZSZE, ZSA_CLOSE), 0);
