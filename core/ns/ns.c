@@ -86,6 +86,8 @@ static struct sim_ns *open_media(struct sim_ns *ns, bool formatting, struct sim_
 			 "the zones of namespace %" PRIu32 " cannot be recorded", ns->nsid);
 		goto free_ns;
 	}
+	if (ns->p.zoned.on && sim_zones_check(ns, msg))
+		goto free_ns;
 	sim_ns_media_params(ns, &mp);
 	if (sim_media_open(&ns->media, &mp, msg))
 		goto free_ns;

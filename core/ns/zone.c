@@ -182,21 +182,25 @@ static int other(struct sim_msg *msg, uint32_t nsid, const char *key, uint64_t w
 	return SIM_EINVAL;
 }
 
-static int compare(const struct sim_zones *zs, const struct zones_rec *rec, struct sim_msg *msg)
+int sim_zones_check(const struct sim_ns *ns, struct sim_msg *msg)
 {
-	const struct sim_ns_params *p = &zs->ns->p;
-	const uint32_t nsid = zs->ns->nsid;
+	const struct sim_ns_params *p = &ns->p;
+	const uint32_t nsid = ns->nsid;
+	struct zones_rec r, *rec = &r;
 
+	if (!rec_get(ns->subsys, nsid, rec))
+		return 0;
 	if (rec->zone_size != sim_zone_bytes(p, false))
 		return other(msg, nsid, "zoned.zone_size", rec->zone_size,
 			     sim_zone_bytes(p, false));
 	if (rec->zone_capacity != sim_zone_bytes(p, true))
 		return other(msg, nsid, "zoned.zone_capacity", rec->zone_capacity,
 			     sim_zone_bytes(p, true));
-	if (rec->descr_ext_size != zs->zdes)
-		return other(msg, nsid, "zoned.descr_ext_size", rec->descr_ext_size, zs->zdes);
-	if (rec->room != zs->room)
-		return other(msg, nsid, "a number of zones of", rec->room, zs->room);
+	if (rec->descr_ext_size != p->zoned.descr_ext_size)
+		return other(msg, nsid, "zoned.descr_ext_size", rec->descr_ext_size,
+			     p->zoned.descr_ext_size);
+	if (rec->room != most_zones(ns))
+		return other(msg, nsid, "a number of zones of", rec->room, most_zones(ns));
 	return 0;
 }
 
@@ -423,7 +427,7 @@ int sim_zones_open(struct sim_ns *ns, bool blank, struct sim_msg *msg)
 	const bool known = rec_get(ns->subsys, ns->nsid, &rec);
 	struct sim_zones *zs;
 	bool fresh = true;
-	int err;
+	int err = 0;
 
 	zs = alloc_zones(ns, &fresh);
 	if (!zs) {
@@ -431,8 +435,7 @@ int sim_zones_open(struct sim_ns *ns, bool blank, struct sim_msg *msg)
 			 "no room for the zones of namespace %" PRIu32, ns->nsid);
 		return SIM_ENOMEM;
 	}
-	err = known ? compare(zs, &rec, msg) : 0;
-	if (!err && known && fresh) {
+	if (known && fresh) {
 		snprintf(msg->text, sizeof(msg->text),
 			 "the zones of namespace %" PRIu32 " are recorded, but their state is lost",
 			 ns->nsid);

@@ -220,6 +220,12 @@ bool sim_zones_was(const struct sim_subsys *s, uint32_t nsid);
 /** sim_zones_drop() - nothing of the zones of @nsid is wanted again: its medium is another one */
 int sim_zones_drop(const struct sim_subsys *s, uint32_t nsid);
 /**
+ * sim_zones_check() - whether zones of an earlier life are of the geometry that is configured now
+ * Before anything is opened: an area that is asked for with another length is a new one.
+ * Return: 0 or %SIM_EINVAL with a sentence in @msg.
+ */
+int sim_zones_check(const struct sim_ns *ns, struct sim_msg *msg);
+/**
  * sim_zones_open() - the zones of a namespace whose media is open
  * Those of an earlier life if there was one; then what was left unfinished is finished, and open
  * zones are Closed or Empty. @blank: a Format had begun: all zones are Empty, whatever they were.

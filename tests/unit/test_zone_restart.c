@@ -170,6 +170,11 @@ static void geometry(void **state)
 	l.p.ns.zoned.zone_size *= 2;
 	expect_refusal(&l, "zoned.zone_size");
 	l.p.ns.zoned.zone_size /= 2;
+	/* so many zones, and so many blocks in them, that nothing of theirs has the same length */
+	l.p.ns.zoned.zone_size = l.p.ns.zoned.zone_capacity = 7 * ZLBS;
+	expect_refusal(&l, "zoned.zone_size");
+	l.p.ns.zoned.zone_size = ZSZE * ZLBS;
+	l.p.ns.zoned.zone_capacity = ZCAP * ZLBS;
 	l.p.ns.zoned.zone_capacity -= ZLBS;
 	expect_refusal(&l, "zoned.zone_capacity");
 	l.p.ns.zoned.zone_capacity += ZLBS;
