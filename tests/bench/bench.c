@@ -250,7 +250,8 @@ static double copy_of(const struct bench_core *c, enum bench_op op)
 					 0;
 }
 
-static void table(const struct bench_core *c, const struct door_run *doors, unsigned int n)
+static void table(const struct bench_core *c, const struct bench_zones *z,
+		  const struct door_run *doors, unsigned int n)
 {
 	printf("core alone                           ns/cmd     cmds/s   x memcpy\n");
 	for (unsigned int op = 0; op < CORE_NR_OPS; op++) {
@@ -264,6 +265,7 @@ static void table(const struct bench_core *c, const struct door_run *doors, unsi
 	}
 	printf("  %-32s %8.1f bytes a written block\n", "memory of data placement", c->fdp_bytes);
 
+	bench_zones_table(z);
 	for (unsigned int d = 0; d < n; d++) {
 		const struct bench_door *r = &doors[d].res;
 
@@ -284,7 +286,8 @@ static void table(const struct bench_core *c, const struct door_run *doors, unsi
 	}
 }
 
-static void json(const struct bench_core *c, const struct door_run *doors, unsigned int n)
+static void json(const struct bench_core *c, const struct bench_zones *z,
+		 const struct door_run *doors, unsigned int n)
 {
 	printf("{\"core\":{\"commands_per_second\":%.0f,\"operations\":[",
 	       1e9 / c->ns[CORE_GET_FEATURES]);
@@ -292,7 +295,9 @@ static void json(const struct bench_core *c, const struct door_run *doors, unsig
 		printf("%s{\"name\":\"%s\",\"ns\":%.1f,\"memcpy_ns\":%.1f,\"plain_ns\":%.1f}",
 		       op ? "," : "", bench_core_name(op), c->ns[op], c->memcpy[op],
 		       c->plain[op]);
-	printf("],\"fdp_bytes_a_block\":%.2f},\"doors\":{", c->fdp_bytes);
+	printf("],\"fdp_bytes_a_block\":%.2f},\"zoned\":", c->fdp_bytes);
+	bench_zones_json(z);
+	printf(",\"doors\":{");
 	for (unsigned int d = 0; d < n; d++) {
 		const struct bench_door *r = &doors[d].res;
 
@@ -319,6 +324,7 @@ int main(int argc, char **argv)
 	struct options o = { .rounds = 20000, .dir = "." };
 	struct door_run doors[MAX_DOORS];
 	struct bench_core core;
+	struct bench_zones zones;
 	unsigned int n = 0;
 	char self[4096];
 	ssize_t len;
@@ -357,7 +363,7 @@ int main(int argc, char **argv)
 		return 1;
 	self[len] = 0;
 
-	if (bench_core_run(o.rounds, &core))
+	if (bench_core_run(o.rounds, &core) || bench_zones_run(o.dir, o.rounds < 20000, &zones))
 		return 1;
 	if (o.run) {
 		doors[n] = (struct door_run){ .name = "run" };
@@ -371,6 +377,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "bench: a door did not work\n");
 		return 1;
 	}
-	(o.json ? json : table)(&core, doors, n);
+	(o.json ? json : table)(&core, &zones, doors, n);
 	return ferror(stdout) ? 1 : 0;
 }

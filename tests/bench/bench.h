@@ -104,4 +104,23 @@ double bench_fdp_memory(void);
 /** bench_core_run() - time the core. Return: 0, or 1 after a message. */
 int bench_core_run(unsigned int rounds, struct bench_core *r);
 
+/**
+ * struct bench_zones - zoned namespaces, in this process; ns
+ * @zones: of the namespace that the first five are of
+ * @start_new, @start_again: sim_ns_add() of a new one, and of one all of whose zones were used
+ * @report: all descriptors by Report Zones
+ * @bytes_new, @bytes_used: resident memory a zone, when new and when all are used
+ * @write_ns, @append_ns: 4 KiB, a command; @append2_ns: from two threads to two zones
+ */
+struct bench_zones {
+	uint64_t zones, start_new, start_again, report;
+	double bytes_new, bytes_used;
+	double write_ns, append_ns, append2_ns;
+};
+
+/** bench_zones_run() - @dir: room for a journal. Return: 0, or 1 after a message. */
+int bench_zones_run(const char *dir, bool quick, struct bench_zones *res);
+void bench_zones_table(const struct bench_zones *z);
+void bench_zones_json(const struct bench_zones *z);
+
 #endif

@@ -13,7 +13,7 @@
 #define REG_ASQ 0x28
 #define REG_ACQ 0x30
 #define REG_DOORBELLS 0x1000
-#define CC_ENABLE 0x00460001u /* IOCQES 4, IOSQES 6, MPS 0, EN */
+#define CC_ENABLE 0x00460061u /* IOCQES 4, IOSQES 6, MPS 0, CSS all command sets, EN */
 #define PCI_COMMAND 0x04
 #define PCI_MEMORY_MASTER 0x6
 #define PAGE 4096u
@@ -102,13 +102,32 @@ void rings_prps(uint32_t sqe[16], void *buf, uint32_t len, uint64_t *list)
 	put64(sqe + 8, list);
 }
 
-int rings_up(struct rings *r, struct sim_fn *fn)
+int rings_queue_up(struct rings *r, struct rings_queue *q, unsigned int qid)
 {
 	uint32_t cq[16] = { 0x05 }, sq[16] = { 0x01 };
 
+	if (queue_alloc(q, qid))
+		return -1;
+	put64(cq + 6, q->cq);
+	cq[10] = (RINGS_ENTRIES - 1) << 16 | qid;
+	cq[11] = 1; /* contiguous, no interrupt */
+	put64(sq + 6, q->sq);
+	sq[10] = cq[10];
+	sq[11] = qid << 16 | 1;
+	return rings_exec(r, &r->admin, cq) || rings_exec(r, &r->admin, sq) ? -1 : 0;
+}
+
+void rings_queue_down(struct rings_queue *q)
+{
+	free(q->sq);
+	free((void *)q->cq);
+}
+
+int rings_up(struct rings *r, struct sim_fn *fn)
+{
 	memset(r, 0, sizeof(*r));
 	r->fn = fn;
-	if (queue_alloc(&r->admin, 0) || queue_alloc(&r->io, 1))
+	if (queue_alloc(&r->admin, 0))
 		return -1;
 	sim_cfg_write(fn, PCI_COMMAND, 2, PCI_MEMORY_MASTER);
 	sim_mmio_write(fn, 0, REG_AQA, 4, (RINGS_ENTRIES - 1) << 16 | (RINGS_ENTRIES - 1));
@@ -117,21 +136,13 @@ int rings_up(struct rings *r, struct sim_fn *fn)
 	sim_mmio_write(fn, 0, REG_CC, 4, CC_ENABLE);
 	if ((sim_mmio_read(fn, 0, REG_CSTS, 4) & 3) != 1)
 		return -1;
-	put64(cq + 6, r->io.cq);
-	cq[10] = (RINGS_ENTRIES - 1) << 16 | 1;
-	cq[11] = 1; /* contiguous, no interrupt */
-	put64(sq + 6, r->io.sq);
-	sq[10] = cq[10];
-	sq[11] = 1 << 16 | 1;
-	return rings_exec(r, &r->admin, cq) || rings_exec(r, &r->admin, sq) ? -1 : 0;
+	return rings_queue_up(r, &r->io, 1);
 }
 
 void rings_down(struct rings *r)
 {
 	if (r->fn)
 		sim_mmio_write(r->fn, 0, REG_CC, 4, 0);
-	free(r->admin.sq);
-	free((void *)r->admin.cq);
-	free(r->io.sq);
-	free((void *)r->io.cq);
+	rings_queue_down(&r->admin);
+	rings_queue_down(&r->io);
 }

@@ -29,6 +29,11 @@ void rings_ports(struct sim_ctrl_params *p);
 int rings_up(struct rings *r, struct sim_fn *fn);
 void rings_down(struct rings *r);
 
+/** rings_queue_up() - another I/O queue pair, for another thread. Return: 0 or -1. Its memory is freed
+ * with rings_queue_down(), when the controller is not enabled any more */
+int rings_queue_up(struct rings *r, struct rings_queue *q, unsigned int qid);
+void rings_queue_down(struct rings_queue *q);
+
 /**
  * rings_exec() - issue a command and take its completion
  * @sqe: 16 dwords; CID is filled in

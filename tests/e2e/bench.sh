@@ -19,6 +19,8 @@ measured() {
 is $? 0 "tests/bench/run --quick --json" || diag <err
 runs "valid JSON" jq -e .core bench.json
 is "$(jq -r '.core.commands_per_second > 1000' bench.json)" true "the core is measured"
+is "$(jq -r '.zoned | .start_used_ns > 0 and .descriptors_per_second > 0 and .bytes_per_zone < 100 and .two_threads_to_one > 0' bench.json)" \
+	true "zoned namespaces are measured"
 measured bench.json run
 runs "tests/bench/run --quick prints a table" "$NVMESIM_SRC/tests/bench/run" --quick
 like "$(cat out)" '^ *Identify Controller +[0-9.]+ +[0-9.]+ +[0-9.]+$' "with a line for Identify"
