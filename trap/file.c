@@ -118,7 +118,11 @@ static void drop(struct trap *t, unsigned int pos)
 	free(f);
 }
 
-/* how /dev/null is opened for each mode */
+/*
+ * How /dev/null is opened for each mode, where only a lock can mark it. Otherwise always with access
+ * mode 3, which is for ioctl() alone: read() and write(), and a kernel ring's, are then errors
+ * (EBADF; Linux's nodes have EINVAL) instead of /dev/null's success. fcntl(F_GETFL) says 3.
+ */
 static const int open_flags[TRAP_NR_MODES] = {
 	[TRAP_RDONLY] = O_RDONLY,
 	[TRAP_WRONLY] = O_WRONLY,
@@ -158,7 +162,8 @@ int trap_file_get(struct trap *t, struct trap_node *node, enum trap_mode mode, b
 	f->node = node;
 	f->mode = mode;
 	f->block = block;
-	f->fd = open("/dev/null", open_flags[mode] | O_CLOEXEC);
+	f->fd = open("/dev/null",
+		     (t->kcmp && mode != TRAP_PATH ? O_ACCMODE : open_flags[mode]) | O_CLOEXEC);
 	if (f->fd < 0) {
 		err = -errno;
 		free(f);

@@ -30,6 +30,7 @@
 
 #include <linux/io_uring.h>
 #include <linux/nvme_ioctl.h>
+#include <sched.h>
 
 #include "internal.h"
 
@@ -55,6 +56,9 @@
 #endif
 #ifndef IORING_ENTER_NO_IOWAIT
 #define IORING_ENTER_NO_IOWAIT (1U << 7)
+#endif
+#ifndef IORING_TIMEOUT_MULTISHOT
+#define IORING_TIMEOUT_MULTISHOT (1U << 6)
 #endif
 #ifndef IORING_ASYNC_CANCEL_USERDATA
 #define IORING_ASYNC_CANCEL_USERDATA (1U << 4)
@@ -172,6 +176,8 @@ struct ring_req {
 	struct ring_target target;
 	struct iovec fixed;
 	struct ring_req *timed; /* link timeout: what it is for */
+	uint32_t repeats; /* timeout of several shots: how many are left; 0: no end */
+	uint32_t cqe_flags;
 	uint64_t deadline; /* UINT64_MAX: none */
 	struct __kernel_timespec ts;
 	uint32_t target_seq;
@@ -251,6 +257,7 @@ struct trap_ring {
 
 	/* the polling thread's */
 	uint64_t idle_ns, busy_until;
+	uint32_t cpu; /* IORING_SETUP_SQ_AFF */
 	bool asleep;
 };
 
@@ -282,6 +289,7 @@ struct trap_rings {
 
 	struct ring_batch *batch[2]; /* of who has the turn, the polling thread's */
 	pthread_t thread;
+	cpu_set_t cpus; /* where it may run without IORING_SETUP_SQ_AFF */
 	bool started, stop;
 	pthread_mutex_t poll_lock;
 	pthread_cond_t poll_wake, poll_turn;
@@ -363,6 +371,8 @@ static inline struct ring_req *ring_list_pop(struct ring_list *l)
 
 /** ring_post() - @q's completion entry. Return: whether @q may be freed; else it has overflown. */
 bool ring_post(struct ring_req *q);
+/** ring_post_more() - one of several of @q's, if there is room. Return: whether there was. */
+bool ring_post_more(struct ring_req *q, int32_t res);
 /** ring_flush() - overflown completions, as far as there is room */
 void ring_flush(struct trap_ring *r);
 /** ring_announce() - completions were posted: eventfd, waiters */
@@ -394,6 +404,13 @@ struct ring_op {
 	bool polled; /* also on rings with IORING_SETUP_IOPOLL */
 	bool command; /* brings a struct nvme_uring_cmd */
 };
+
+/** ring_cancel() - end the timeouts that match. @op: with %IORING_ASYNC_CANCEL_OP
+ * Return: how many, if all are meant; else 0 or -ENOENT. No lock held. */
+int32_t ring_cancel(struct trap_ring *r, uint32_t flags, uint64_t user_data, uint8_t op);
+#define RING_CANCEL_FLAGS                                                                         \
+	(IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_ANY |             \
+	 IORING_ASYNC_CANCEL_FD_FIXED | IORING_ASYNC_CANCEL_USERDATA | IORING_ASYNC_CANCEL_OP)
 
 /** ring_op() - Return: the row, or NULL: -EINVAL */
 const struct ring_op *ring_op(uint8_t opcode);

@@ -55,7 +55,7 @@ static bool write_entry(struct ring_req *q)
 	}
 	e->user_data = q->sqe.s.user_data;
 	e->res = q->res;
-	e->flags = need == 2 ? IORING_CQE_F_32 : 0;
+	e->flags = q->cqe_flags | (need == 2 ? IORING_CQE_F_32 : 0);
 	if (need == 2 || r->flags & IORING_SETUP_CQE32) {
 		e->big_cqe[0] = q->flags & RING_BIG ? q->big : 0;
 		e->big_cqe[1] = 0;
@@ -79,6 +79,21 @@ bool ring_post(struct ring_req *q)
 	ring_list_add(&r->overflow, q);
 	ring_set_flag(r, IORING_SQ_CQ_OVERFLOW, true);
 	return false;
+}
+
+bool ring_post_more(struct ring_req *q, int32_t res)
+{
+	struct trap_ring *r = q->ring;
+	bool posted;
+
+	if (r->closing || r->overflow.head)
+		return false;
+	q->res = res;
+	q->cqe_flags = IORING_CQE_F_MORE;
+	posted = write_entry(q);
+	q->cqe_flags = 0;
+	r->ev_due |= posted;
+	return posted;
 }
 
 void ring_flush(struct trap_ring *r)

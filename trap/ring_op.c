@@ -97,15 +97,11 @@ static int32_t rw_issue(struct ring_req *q)
 
 /* ---- cancelling --------------------------------------------------------------------------- */
 
-#define CANCEL_FLAGS                                                                              \
-	(IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_ANY |             \
-	 IORING_ASYNC_CANCEL_FD_FIXED | IORING_ASYNC_CANCEL_USERDATA | IORING_ASYNC_CANCEL_OP)
-
 static int cancel_prep(struct ring_req *q, const struct ring_who *who)
 {
 	const struct io_uring_sqe *s = &q->sqe.s;
 
-	if (s->off || s->splice_fd_in || s->cancel_flags & ~CANCEL_FLAGS)
+	if (s->off || s->splice_fd_in || s->cancel_flags & ~RING_CANCEL_FLAGS)
 		return -EINVAL;
 	if (s->cancel_flags & (IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_OP) &&
 	    s->cancel_flags & IORING_ASYNC_CANCEL_ANY)
@@ -113,28 +109,25 @@ static int cancel_prep(struct ring_req *q, const struct ring_who *who)
 	return 0;
 }
 
-static bool cancel_match(const struct ring_req *by, const struct ring_req *q)
+static bool cancel_match(const struct ring_req *q, uint32_t flags, uint64_t user_data, uint8_t op)
 {
-	uint32_t flags = by->sqe.s.cancel_flags;
-
 	if (flags & IORING_ASYNC_CANCEL_ANY)
 		return true;
 	if (flags & IORING_ASYNC_CANCEL_FD)
 		return false; /* what can be cancelled has no file */
-	if (flags & IORING_ASYNC_CANCEL_OP && q->sqe.s.opcode != by->sqe.s.len)
+	if (flags & IORING_ASYNC_CANCEL_OP && q->sqe.s.opcode != op)
 		return false;
 	if (!(flags & (IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_OP)) ||
 	    flags & IORING_ASYNC_CANCEL_USERDATA)
-		return q->sqe.s.user_data == by->sqe.s.addr;
+		return q->sqe.s.user_data == user_data;
 	return true;
 }
 
-/* Timeouts can be cancelled. NVMe commands cannot: Linux's driver does not offer it, so nothing
+/* Timeouts can be cancelled; a command cannot, as Linux's NVMe driver does not support it, so nothing
  * that matches is found. */
-static int32_t cancel_issue(struct ring_req *q)
+int32_t ring_cancel(struct trap_ring *r, uint32_t flags, uint64_t user_data, uint8_t op)
 {
-	struct trap_ring *r = q->ring;
-	bool all = q->sqe.s.cancel_flags & (IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY);
+	bool all = flags & (IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY);
 	struct ring_list ready;
 	struct ring_req *at;
 	int32_t n = 0;
@@ -143,18 +136,28 @@ static int32_t cancel_issue(struct ring_req *q)
 	pthread_mutex_lock(&r->lock);
 	do {
 		for (at = r->timers; at; at = at->tnext)
-			if (at->sqe.s.opcode == IORING_OP_TIMEOUT && cancel_match(q, at))
+			if (at->sqe.s.opcode == IORING_OP_TIMEOUT &&
+			    cancel_match(at, flags, user_data, op))
 				break;
 		if (at) {
 			ring_complete(at, -ECANCELED, &ready);
 			n++;
 		}
 	} while (at && all);
+	if (n && !r->inline_now)
+		ring_announce(r);
 	pthread_mutex_unlock(&r->lock);
 	ring_run(r, &ready);
 	if (all)
 		return n;
 	return n ? 0 : -ENOENT;
+}
+
+static int32_t cancel_issue(struct ring_req *q)
+{
+	const struct io_uring_sqe *s = &q->sqe.s;
+
+	return ring_cancel(q->ring, s->cancel_flags, s->addr, (uint8_t)s->len);
 }
 
 /* never called: it is armed with what it follows, or refused */

@@ -96,6 +96,8 @@ static int start(struct trap_rings *rs)
 	int err;
 
 	/* signals are the loop thread's */
+	CPU_ZERO(&rs->cpus);
+	sched_getaffinity(0, sizeof(rs->cpus), &rs->cpus);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	err = pthread_create(&rs->thread, NULL, poll_thread, rs);
@@ -106,6 +108,23 @@ static int start(struct trap_rings *rs)
 		pthread_setname_np(rs->thread, "nvmesim-sqpoll");
 	}
 	return -err;
+}
+
+/* IORING_SETUP_SQ_AFF: where the rings want it, if all of them say so. The turn is ours. */
+static void place(struct trap_rings *rs)
+{
+	cpu_set_t cpus;
+	bool all = rs->polled;
+
+	CPU_ZERO(&cpus);
+	for (struct trap_ring *r = rs->polled; r; r = r->poll_next) {
+		if (r->flags & IORING_SETUP_SQ_AFF)
+			CPU_SET(r->cpu, &cpus);
+		else
+			all = false;
+	}
+	/* a processor that is not there, or not ours: it stays where it is */
+	pthread_setaffinity_np(rs->thread, sizeof(cpus), all ? &cpus : &rs->cpus);
 }
 
 int ring_poll_add(struct trap_ring *r)
@@ -119,6 +138,8 @@ int ring_poll_add(struct trap_ring *r)
 	rs->polled = r;
 	if (!rs->started)
 		err = start(rs);
+	if (!err)
+		place(rs);
 	give(rs);
 	return err;
 }
@@ -135,6 +156,8 @@ void ring_poll_del(struct trap_ring *r)
 			break;
 		}
 	}
+	if (rs->started)
+		place(rs);
 	give(rs);
 }
 

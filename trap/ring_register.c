@@ -174,6 +174,37 @@ static long enable(const struct ring_reg *g)
 	return 0;
 }
 
+/* ---- cancelling --------------------------------------------------------------------------- */
+
+/** struct sync_cancel - struct io_uring_sync_cancel_reg as of Linux 6.6, where its end got a use */
+struct sync_cancel {
+	uint64_t addr;
+	int32_t fd;
+	uint32_t flags;
+	struct __kernel_timespec timeout;
+	uint8_t opcode, pad[7];
+	uint64_t pad2[3];
+};
+_Static_assert(sizeof(struct sync_cancel) == 64, "linux/io_uring.h");
+
+static long sync_cancel(const struct ring_reg *g)
+{
+	struct sync_cancel c;
+
+	if (!g->arg || g->nr != 1)
+		return -EINVAL;
+	if (trap_vm_read(g->who->tid, g->arg, &c, sizeof(c)))
+		return -EFAULT;
+	if (c.flags & ~RING_CANCEL_FLAGS)
+		return -EINVAL;
+	for (size_t i = 0; i < sizeof(c.pad); i++) {
+		if (c.pad[i] || (i < 3 && c.pad2[i]))
+			return -EINVAL;
+	}
+	/* what is found is over at once, so there is nothing to wait for */
+	return ring_cancel(g->r, c.flags, c.addr, c.opcode);
+}
+
 /* ---- workers: there are none, and they may be limited and placed as the program likes ----- */
 
 static long iowq_aff(const struct ring_reg *g)
@@ -217,6 +248,7 @@ static long (*const ops[RING_NR_REG])(const struct ring_reg *g) = {
 	[IORING_REGISTER_FILES_UPDATE2] = ring_reg_files_update2,
 	[IORING_REGISTER_BUFFERS2] = ring_reg_buffers2,
 	[IORING_REGISTER_BUFFERS_UPDATE] = ring_reg_buffers_update,
+	[IORING_REGISTER_SYNC_CANCEL] = sync_cancel,
 	[IORING_REGISTER_IOWQ_AFF] = iowq_aff,
 	[IORING_UNREGISTER_IOWQ_AFF] = iowq_unaff,
 	[IORING_REGISTER_IOWQ_MAX_WORKERS] = iowq_max,

@@ -87,7 +87,8 @@ static int check_flags(const struct io_uring_params *p)
 	if (f & IORING_SETUP_SQ_AFF) {
 		if (!(f & IORING_SETUP_SQPOLL))
 			return -EINVAL;
-		if (p->sq_thread_cpu >= (uint32_t)sysconf(_SC_NPROCESSORS_CONF))
+		if (p->sq_thread_cpu >= (uint32_t)sysconf(_SC_NPROCESSORS_CONF) ||
+		    p->sq_thread_cpu >= CPU_SETSIZE)
 			return -EINVAL;
 	}
 	return 0;
@@ -495,6 +496,7 @@ static long make_ring(struct trap_req *rq, struct io_uring_params *p)
 	/* the polling thread outlives threads of the program */
 	if (p->flags & IORING_SETUP_SQPOLL && r->creator.proc && r->creator.proc->tgid)
 		r->creator.tid = r->creator.proc->tgid;
+	r->cpu = p->sq_thread_cpu;
 	r->idle_ns = (p->sq_thread_idle ? p->sq_thread_idle : DEFAULT_IDLE_MS) * 1000000ull;
 	if (trap_vm_write(rq->tid, rq->arg[1], p, sizeof(*p)))
 		ret = -EFAULT;

@@ -109,7 +109,10 @@ static int prep(struct ring_req *q, const struct ring_who *who)
 
 	if (s->buf_index || s->len != 1 || s->splice_fd_in)
 		return -EINVAL;
-	if (s->timeout_flags & ~(IORING_TIMEOUT_ABS | CLOCKS | IORING_TIMEOUT_ETIME_SUCCESS))
+	if (s->timeout_flags & ~(IORING_TIMEOUT_ABS | CLOCKS | IORING_TIMEOUT_ETIME_SUCCESS |
+				 IORING_TIMEOUT_MULTISHOT))
+		return -EINVAL;
+	if (s->timeout_flags & IORING_TIMEOUT_MULTISHOT && s->timeout_flags & IORING_TIMEOUT_ABS)
 		return -EINVAL;
 	if ((s->timeout_flags & CLOCKS) == CLOCKS)
 		return -EINVAL;
@@ -129,7 +132,8 @@ int32_t ring_timeout_issue(struct ring_req *q)
 	if (ring_deadline(&q->ts, q->sqe.s.timeout_flags, &q->deadline))
 		return -EINVAL;
 	pthread_mutex_lock(&r->lock);
-	if (count) {
+	q->repeats = (uint32_t)count;
+	if (count && !(q->sqe.s.timeout_flags & IORING_TIMEOUT_MULTISHOT)) {
 		q->target_seq = r->nr_posted + (uint32_t)count;
 		q->flags |= RING_COUNTED;
 	}
@@ -230,6 +234,20 @@ void ring_arm(struct trap_rings *rs, uint64_t deadline)
 	pthread_mutex_unlock(&rs->timer_lock);
 }
 
+/* one shot of several: it goes on, if its completion finds room. Return: whether it does. */
+static bool shoot_again(struct ring_req *q)
+{
+	if (!(q->sqe.s.timeout_flags & IORING_TIMEOUT_MULTISHOT) || q->repeats == 1)
+		return false;
+	if (!ring_post_more(q, -ETIME))
+		return false;
+	if (q->repeats)
+		q->repeats--;
+	ring_deadline(&q->ts, q->sqe.s.timeout_flags, &q->deadline);
+	timer_add(q);
+	return true;
+}
+
 /* Return: the ring's next deadline */
 static uint64_t expire(struct trap_ring *r, uint64_t now)
 {
@@ -255,7 +273,8 @@ static uint64_t expire(struct trap_ring *r, uint64_t now)
 			link_timeout_fire(due, &ready);
 		} else {
 			r->nr_timeouts++;
-			ring_complete(due, -ETIME, &ready);
+			if (!shoot_again(due))
+				ring_complete(due, -ETIME, &ready);
 		}
 	} while (true);
 	ring_announce(r);

@@ -17,6 +17,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -106,6 +107,26 @@ static void test_fault(void)
 	CHECK(!mprotect(page, 4096, PROT_READ | PROT_WRITE));
 	CHECK(identify(ctrl, 1, page) == 0);
 	munmap(page, 4096);
+}
+
+/* a node has no read() and no write(), and says so */
+static void test_no_read(void)
+{
+	int rw = open(ns_path, O_RDWR);
+	char byte = 0;
+	struct stat st;
+
+	CHECK(!fstat(rw, &st) && S_ISCHR(st.st_mode));
+	/* (without kcmp the descriptor is one that reads) */
+	if ((fcntl(rw, F_GETFL) & O_ACCMODE) == O_ACCMODE) {
+		CHECK(ret(read(rw, &byte, 1)) == -EBADF);
+		CHECK(ret(write(rw, &byte, 1)) == -EBADF);
+		CHECK(ret(pwrite(rw, &byte, 1, 0)) == -EBADF);
+	} else {
+		CHECK(getenv("NO_KCMP"));
+	}
+	CHECK(ret(fsync(rw)) == -EINVAL);
+	close(rw);
 }
 
 static void test_modes(void)
@@ -336,6 +357,7 @@ int main(int argc, char **argv)
 	test_basic();
 	test_fault();
 	test_modes();
+	test_no_read();
 	test_descriptors();
 	test_threads();
 	test_signals(SA_RESTART);

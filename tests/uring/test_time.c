@@ -390,13 +390,102 @@ static void test_cmd_wait(void **state)
 	close(ctrl);
 }
 
+#ifndef IORING_TIMEOUT_MULTISHOT
+#define IORING_TIMEOUT_MULTISHOT (1U << 6)
+#endif
+
+/* a timeout of several shots: all but the last say that there are more */
+static void test_multishot(void **state)
+{
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe *cqe;
+	struct io_uring r;
+
+	ur_init(&r, 8, 0);
+	timeout(&r, 1, &soon, 3, IORING_TIMEOUT_MULTISHOT);
+	ur_submit(&r, 1);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(io_uring_wait_cqe(&r, &cqe), 0);
+		assert_int_equal(cqe->user_data, 1);
+		assert_int_equal(cqe->res, -ETIME);
+		assert_int_equal(cqe->flags, i < 2 ? IORING_CQE_F_MORE : 0);
+		io_uring_cqe_seen(&r, cqe);
+	}
+	/* without a count it goes on until it is removed */
+	timeout(&r, 2, &soon, 0, IORING_TIMEOUT_MULTISHOT);
+	ur_submit(&r, 1);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(io_uring_wait_cqe(&r, &cqe), 0);
+		assert_int_equal(cqe->flags, IORING_CQE_F_MORE);
+		io_uring_cqe_seen(&r, cqe);
+	}
+	cancel(&r, 3, 2, 0);
+	ur_submit(&r, 1);
+	for (bool over = false, told = false; !over || !told;) {
+		assert_int_equal(io_uring_wait_cqe(&r, &cqe), 0);
+		if (cqe->user_data == 3) {
+			assert_int_equal(cqe->res, 0);
+			told = true;
+		} else if (cqe->res == -ECANCELED) {
+			assert_int_equal(cqe->flags, 0);
+			over = true;
+		}
+		io_uring_cqe_seen(&r, cqe);
+	}
+	/* only a distance can be repeated */
+	sqe = timeout(&r, 4, &soon, 0, IORING_TIMEOUT_MULTISHOT | IORING_TIMEOUT_ABS);
+	(void)sqe;
+	assert_int_equal(ur_one(&r), -EINVAL);
+	ur_exit(&r);
+}
+
+struct sync_cancel {
+	uint64_t addr;
+	int32_t fd;
+	uint32_t flags;
+	struct __kernel_timespec timeout;
+	uint64_t pad[4];
+};
+
+static int sync_cancel(struct io_uring *r, struct sync_cancel *c, unsigned int nr)
+{
+	return syscall(__NR_io_uring_register, r->ring_fd, 24, c, nr) < 0 ? -errno : 0;
+}
+
+static void test_sync_cancel(void **state)
+{
+	struct sync_cancel c = {.addr = 1, .fd = -1, .timeout = {-1, -1}};
+	struct io_uring r;
+
+	ur_init(&r, 8, 0);
+	assert_int_equal(sync_cancel(&r, &c, 1), -ENOENT);
+	timeout(&r, 1, &never, 0, 0);
+	timeout(&r, 2, &never, 0, 0);
+	ur_submit(&r, 2);
+	assert_int_equal(sync_cancel(&r, &c, 1), 0);
+	ur_expect(&r, 1, -ECANCELED);
+	assert_int_equal(sync_cancel(&r, &c, 1), -ENOENT);
+	c.flags = 1u << 20;
+	assert_int_equal(sync_cancel(&r, &c, 1), -EINVAL);
+	c.flags = IORING_ASYNC_CANCEL_ANY;
+	assert_int_equal(sync_cancel(&r, &c, 2), -EINVAL);
+	assert_int_equal(sync_cancel(&r, NULL, 1), -EINVAL);
+	c.pad[3] = 1;
+	assert_int_equal(sync_cancel(&r, &c, 1), -EINVAL);
+	c.pad[3] = 0;
+	assert_int_equal(sync_cancel(&r, &c, 1), 0);
+	ur_expect(&r, 2, -ECANCELED);
+	ur_exit(&r);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest rings[] = {
 		cmocka_unit_test(test_timeout),		cmocka_unit_test(test_count),
 		cmocka_unit_test(test_timeout_refused), cmocka_unit_test(test_remove),
 		cmocka_unit_test(test_link_timeout),	cmocka_unit_test(test_cancel),
-		cmocka_unit_test(test_ext_arg),
+		cmocka_unit_test(test_ext_arg),		cmocka_unit_test(test_multishot),
+		cmocka_unit_test(test_sync_cancel),
 	};
 	const struct CMUnitTest nodes[] = {
 		cmocka_unit_test(test_cmd_cancel),
