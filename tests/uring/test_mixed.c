@@ -88,8 +88,7 @@ static void test_nops(void **state)
 {
 	struct io_uring r;
 
-	if (!mixed(&r, 8))
-		skip();
+	assert_true(mixed(&r, 8));
 	for (uint64_t i = 0; i < 100; i++) {
 		struct ur_cqe c;
 
@@ -111,8 +110,7 @@ static void test_wrap(void **state)
 	struct io_uring r;
 	struct ur_cqe c;
 
-	if (!mixed(&r, 8))
-		skip();
+	assert_true(mixed(&r, 8));
 	for (uint64_t i = 0; i < 7; i++) {
 		ur_sqe(&r, IORING_OP_NOP, i);
 		submit(&r);
@@ -236,15 +234,24 @@ static void test_narrow_command(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest rings[] = {
+		cmocka_unit_test(test_narrow_refused),
 		cmocka_unit_test(test_nops),
 		cmocka_unit_test(test_wrap),
-		cmocka_unit_test(test_narrow_refused),
 	};
 	const struct CMUnitTest nodes[] = {
 		cmocka_unit_test(test_commands),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_narrow_command),
 	};
+	size_t nr = sizeof(rings) / sizeof(rings[0]), nr_nodes = sizeof(nodes) / sizeof(nodes[0]);
+	struct io_uring r;
 
-	return ur_main(argc, argv, rings, nodes);
+	/* a kernel may be too old for such rings (before Linux 7.0); the door never is */
+	if (argc < 3) {
+		if (mixed(&r, 8))
+			ur_exit(&r);
+		else
+			nr = 1;
+	}
+	return ur_run(argc, argv, rings, nr, nodes, nr_nodes);
 }
