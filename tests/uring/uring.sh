@@ -7,7 +7,7 @@
 
 mkdir "$T/bin"
 cp "$NVMESIM" "$NVMESIM_RUN" "$NVMESIM_CTL" "$NVMESIM_BUILD"/tests/uring/test_* \
-	"$NVMESIM_BUILD/tests/uring/uring_static" "$here/uring.conf" "$T/bin" 2>/dev/null
+	"$NVMESIM_BUILD/tests/uring/uring_static" "$here/uring.conf" "$here/place.conf" "$T/bin" 2>/dev/null
 chmod 755 "$T/bin" "$T"/bin/*
 B=$T/bin
 run=$B/nvmesim-run
@@ -49,6 +49,10 @@ for t in $all; do
 	# shellcheck disable=SC2086
 	runs "run door, $who: $t" $nobody "$run" -c "$B/uring.conf" -- "$B/test_$t" $nodes
 done
+runs "run door: place" "$run" -c "$B/place.conf" -- "$B/test_place" /dev/nvmesim0 /dev/nvmesim0n1 /dev/nvmesim1n1
+# shellcheck disable=SC2086
+runs "run door, $who: place" $nobody "$run" -c "$B/place.conf" -- "$B/test_place" /dev/nvmesim0 /dev/nvmesim0n1 \
+	/dev/nvmesim1n1
 runs "a static program" "$run" -c "$B/uring.conf" -- "$B/uring_static" /dev/nvmesim0 /dev/nvmesim0n1
 for t in setup io life; do
 	# shellcheck disable=SC2086
