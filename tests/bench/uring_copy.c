@@ -1,18 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * uring_copy.c - memory copy bandwidth: blocks of 128 KiB from random places of 64 MiB into 32
- * buffers, which is what a read of such blocks at depth 32 cannot avoid. Argument: milliseconds.
- * Prints bytes per second.
+ * uring_copy.c - what copying costs here, in three ways: within a process (blocks of 128 KiB), and
+ * into another one with process_vm_writev, which is the only way the run door has: 16 blocks of
+ * 4 KiB a call, and 128 KiB a call. Blocks come from random places of 64 MiB and go into 32 buffers,
+ * as reads at depth 32 do. Argument: milliseconds for each. Prints three numbers, bytes per second.
  */
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #define AREA	(64ul << 20)
 #define BLOCK	(128ul << 10)
 #define BUFFERS 32
+#define BATCH	16
+
+static char *from, *to;
+static pid_t other;
+static uint64_t x = 88172645463325252ull;
 
 static double now(void)
 {
@@ -22,31 +33,83 @@ static double now(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-int main(int argc, char **argv)
+static char *somewhere(size_t size)
 {
-	double span = (argc > 1 ? atof(argv[1]) : 1000) / 1000, begun, end;
-	char *from = aligned_alloc(4096, AREA), *to = aligned_alloc(4096, BUFFERS * BLOCK);
-	uint64_t n = 0, x = 88172645463325252ull;
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	return from + x % (AREA / size) * size;
+}
+
+static void copy_here(uint64_t n, size_t size)
+{
 	volatile char sink;
 
-	if (!from || !to)
-		return 1;
-	memset(from, 1, AREA);
-	memset(to, 2, BUFFERS * BLOCK);
-	begun = now();
+	memcpy(to + n % BUFFERS * size, somewhere(size), size);
+	sink = to[n % BUFFERS * size];
+	(void)sink;
+}
+
+static void copy_there(uint64_t n, size_t size, unsigned int batch)
+{
+	struct iovec local[BATCH], remote[BATCH];
+
+	for (unsigned int i = 0; i < batch; i++) {
+		local[i] = (struct iovec){ somewhere(size), size };
+		remote[i] = (struct iovec){ to + (n + i) % BUFFERS * size, size };
+	}
+	if (process_vm_writev(other, local, batch, remote, batch, 0) != (ssize_t)(size * batch)) {
+		perror("process_vm_writev");
+		kill(other, SIGKILL);
+		exit(1);
+	}
+}
+
+/* Return: bytes per second; @batch 0: within the process */
+static double measure(double span, size_t size, unsigned int batch)
+{
+	double begun = now(), end;
+	uint64_t n = 0;
+
 	do {
-		for (int i = 0; i < 64; i++, n++) {
-			x ^= x << 13;
-			x ^= x >> 7;
-			x ^= x << 17;
-			memcpy(to + n % BUFFERS * BLOCK, from + x % (AREA / BLOCK) * BLOCK, BLOCK);
-			sink = to[n % BUFFERS * BLOCK];
+		for (int i = 0; i < 16; i++, n += batch ? batch : 1) {
+			if (batch)
+				copy_there(n, size, batch);
+			else
+				copy_here(n, size);
 		}
 		end = now();
 	} while (end - begun < span);
-	(void)sink;
-	printf("%.0f\n", (double)(n * BLOCK) / (end - begun));
-	free(from);
-	free(to);
+	return (double)(n * size) / (end - begun);
+}
+
+int main(int argc, char **argv)
+{
+	double span = (argc > 1 ? atof(argv[1]) : 1000) / 1000;
+	int ready[2];
+	char byte = 0;
+
+	from = mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	to = mmap(NULL, BUFFERS * BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (from == MAP_FAILED || to == MAP_FAILED || pipe(ready))
+		return 1;
+	memset(from, 1, AREA);
+	memset(to, 2, BUFFERS * BLOCK);
+	other = fork();
+	if (other < 0)
+		return 1;
+	if (!other) {
+		memset(to, 3, BUFFERS * BLOCK); /* memory of its own */
+		if (write(ready[1], &byte, 1) == 1)
+			pause();
+		_exit(0);
+	}
+	if (read(ready[0], &byte, 1) != 1)
+		return 1;
+	printf("%.0f", measure(span, BLOCK, 0));
+	printf(" %.0f", measure(span, 4096, BATCH));
+	printf(" %.0f\n", measure(span, BLOCK, 1));
+	kill(other, SIGKILL);
+	waitpid(other, NULL, 0);
 	return 0;
 }
