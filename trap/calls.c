@@ -21,6 +21,7 @@
 const struct trap_row trap_rows[] = {
 	/* number               rule          handler         path  dirfd flags mode  buf */
 	{ __NR_ioctl,           TRAP_IOCTL_N, trap_ioctl,     NONE, NONE, NONE, NONE, NONE },
+	{ __NR_fcntl,           TRAP_GETFL,   trap_fcntl,     NONE, NONE, NONE, NONE, NONE },
 	/* open */
 	{ __NR_openat,          TRAP_ALWAYS,  trap_open,      1,    0,    2,    NONE, NONE },
 #ifdef __NR_open

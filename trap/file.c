@@ -121,7 +121,8 @@ static void drop(struct trap *t, unsigned int pos)
 /*
  * How /dev/null is opened for each mode, where only a lock can mark it. Otherwise always with access
  * mode 3, which is for ioctl() alone: read() and write(), and a kernel ring's, are then errors
- * (EBADF; Linux's nodes have EINVAL) instead of /dev/null's success. fcntl(F_GETFL) says 3.
+ * (EBADF; Linux's nodes have EINVAL) instead of /dev/null's success. fcntl(F_GETFL) is trapped, and says
+ * how the program opened it.
  */
 static const int open_flags[TRAP_NR_MODES] = {
 	[TRAP_RDONLY] = O_RDONLY,
@@ -268,6 +269,34 @@ int trap_file_node(struct trap *t, const struct trap_file *f, struct host_node_r
 		*node = f->node->n->ref;
 	pthread_mutex_unlock(&t->files_lock);
 	return err;
+}
+
+/* what the description says in /proc, but for its access mode */
+long trap_fcntl(struct trap_req *rq)
+{
+	static const int modes[TRAP_NR_MODES] = {
+		[TRAP_RDONLY] = O_RDONLY, [TRAP_WRONLY] = O_WRONLY, [TRAP_RDWR] = O_RDWR,
+		[TRAP_NOACC] = O_ACCMODE, [TRAP_PATH] = O_PATH,
+	};
+	char path[48], text[512], *at;
+	struct trap_seen s;
+	ssize_t n;
+	int info;
+
+	if (!trap_file_find(rq->t, rq->tid, (int)rq->arg[0], &s))
+		return TRAP_CONTINUE;
+	snprintf(path, sizeof(path), "%d/fdinfo/%d", rq->tid, (int)rq->arg[0]);
+	info = openat(rq->t->proc, path, O_RDONLY | O_CLOEXEC);
+	if (info < 0)
+		return TRAP_CONTINUE;
+	n = read(info, text, sizeof(text) - 1);
+	close(info);
+	text[n > 0 ? n : 0] = '\0';
+	at = strstr(text, "flags:");
+	if (!at)
+		return TRAP_CONTINUE;
+	/* close on exec is the descriptor's, not the description's */
+	return (strtol(at + 6, NULL, 8) & ~(long)(O_ACCMODE | O_CLOEXEC)) | modes[s.file->mode];
 }
 
 void trap_file_orphan(struct trap *t, struct trap_node *node)

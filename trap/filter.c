@@ -6,6 +6,7 @@
  * calls, x32) reaches the kernel untouched and sees no simulated node.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <stddef.h>
@@ -82,6 +83,13 @@ static void emit_row(struct prog *p, const struct trap_row *row)
 		emit(p, BPF_ALU | BPF_AND | BPF_K, 0xff00, 0, 0); /* _IOC_TYPE() */
 		emit(p, BPF_JMP | BPF_JEQ | BPF_K, 'N' << 8, 3, 0);
 		emit_fd(p, 1);
+		ret(p, SECCOMP_RET_USER_NOTIF);
+		ret(p, SECCOMP_RET_ALLOW);
+		break;
+	case TRAP_GETFL:
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, row->nr, 0, 4);
+		load(p, ARG_LOW(1));
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, F_GETFL, 0, 1);
 		ret(p, SECCOMP_RET_USER_NOTIF);
 		ret(p, SECCOMP_RET_ALLOW);
 		break;

@@ -146,6 +146,7 @@ enum trap_rule {
 	TRAP_IOCTL_N, /* only when _IOC_TYPE of argument 1 is 'N', or as TRAP_FD */
 	TRAP_FD,      /* only when argument 0 is a number that sys.h sets aside */
 	TRAP_WRITE,   /* likewise, or 1 and argument 2 says that it is short */
+	TRAP_GETFL,   /* only when argument 1 is F_GETFL */
 };
 
 struct trap_row;
@@ -252,6 +253,9 @@ void trap_file_put(struct trap *t, struct trap_file *f);
 
 /** trap_file_node() - from any thread: what @f is open on. Return: 0, -EBADF or -ENODEV. */
 int trap_file_node(struct trap *t, const struct trap_file *f, struct host_node_ref *node);
+
+/** trap_fcntl() - F_GETFL: descriptors have an access mode of their own, see file.c */
+long trap_fcntl(struct trap_req *rq);
 
 /** trap_file_orphan() - @node goes away: its descriptions answer ENODEV from now on */
 void trap_file_orphan(struct trap *t, struct trap_node *node);
