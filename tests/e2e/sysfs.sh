@@ -49,6 +49,27 @@ grep -v '^1\.\.' inside | sed 's/^\(not ok\|ok\) [0-9]* - /\1 - /' | while read 
 done >shown
 for i in $(seq "$(wc -l <shown)"); do pass "behind the door: $(sed -n "${i}s/^ok - //p" shown)"; done
 
+# --- rings whose function is reset, unbound, removed under them
+cat >rings.sh <<'END'
+pf=/sys/bus/pci/devices/0000:01:00.0 drv=/sys/bus/pci/drivers/nvme
+for poll in 0 1; do
+	for way in reset unbind remove; do
+		fio --name=x --ioengine=io_uring_cmd --cmd_type=nvme --filename=/dev/nvmesim0n1 --rw=randwrite --bs=4k \
+			--iodepth=32 --size=16m --time_based --runtime=60 --sqthread_poll=$poll >fio.out 2>&1 &
+		sleep 0.3
+		case $way in
+		reset) echo 1 >$pf/reset ;;
+		unbind) echo 0000:01:00.0 >$drv/unbind && echo 0000:01:00.0 >$drv/bind ;;
+		remove) echo 1 >$pf/remove && echo 1 >/sys/bus/pci/rescan ;;
+		esac || exit 1
+		kill $! 2>/dev/null
+		wait $!
+	done
+done
+nvme id-ns /dev/nvmesim0n1
+END
+runs "commands of rings in flight when their function goes and comes" timeout 60 "$NVMESIM_RUN" -- sh rings.sh
+
 # --- nvme-cli finds drives by itself
 "$NVMESIM_RUN" -- sh -c 'nvme list; echo; nvme list -v; nvme list-subsys; nvme show-topology' >out 2>&1
 is $? 0 "nvme list, list -v, list-subsys, show-topology" || diag <out
