@@ -139,7 +139,8 @@ uint16_t sim_get_fdp_events(struct sim_req *req, const struct sim_ns *ns, const 
 			    uint8_t *data);
 uint16_t sim_set_fdp_events(struct sim_req *req, struct sim_ns *ns, const uint8_t *data);
 
-/** sim_fdp_moved() - bytes that were written to collect reclaim units; 0 without an endurance group */
+/** sim_fdp_moved() - bytes that were written to collect reclaim units; 0 without an endurance group
+ */
 uint64_t sim_fdp_moved(const struct sim_subsys *s);
 
 #endif /* NVMESIM_FDP_H */

@@ -318,8 +318,7 @@ static void reset(struct sim_fdp *g)
 	const uint64_t gen = new_gen(g);
 	const uint64_t high = (uint64_t)atomic_load(&h->high) * g->p.nrg;
 
-	h->magic = 0;
-	atomic_thread_fence(memory_order_seq_cst);
+	atomic_exchange(&h->magic, 0); /* nothing below comes before it */
 	for (uint64_t i = 0; i < high && i < FDP_UNITS_MAX; i++)
 		memset(&g->unit[i], 0, sizeof(g->unit[i]));
 	memset(g->slot, 0, nr_slots(g) * sizeof(g->slot[0]));
@@ -330,8 +329,7 @@ static void reset(struct sim_fdp *g)
 				.nruh = g->p.nruh,
 				.cfg = g->cfg_index,
 				.serial = g->serial };
-	atomic_thread_fence(memory_order_seq_cst);
-	h->magic = MAGIC;
+	atomic_store(&h->magic, MAGIC);
 	atomic_store(&g->erases, 0);
 }
 
@@ -339,7 +337,7 @@ static bool same_group(const struct sim_fdp *g)
 {
 	const struct fdp_head *h = g->head;
 
-	return h->magic == MAGIC && h->runs == g->p.runs && h->nrg == g->p.nrg &&
+	return atomic_load(&h->magic) == MAGIC && h->runs == g->p.runs && h->nrg == g->p.nrg &&
 	       h->nruh == g->p.nruh && h->serial == g->serial && h->cfg == g->cfg_index &&
 	       atomic_load(&h->high) <= FDP_UNITS_MAX / g->p.nrg;
 }

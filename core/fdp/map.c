@@ -184,16 +184,14 @@ static void keep(struct sim_fdp_ns *f)
 {
 	struct fdp_map_head *h = f->head;
 
-	h->magic = 0;
-	atomic_thread_fence(memory_order_seq_cst);
+	atomic_exchange(&h->magic, 0); /* nothing below comes before it */
 	h->gen = f->g->head->gen;
 	h->blocks = sim_media_gen(&f->ns->media);
 	h->size = f->ns->p.store->size;
 	h->nph = f->nph;
 	h->chosen = f->chosen;
 	memcpy(h->ruhid, f->ruhid, sizeof(h->ruhid));
-	atomic_thread_fence(memory_order_seq_cst);
-	h->magic = MAGIC;
+	atomic_store(&h->magic, MAGIC);
 }
 
 /* Return: 0, or a negative enum sim_err with the sentence left to be made */
@@ -212,7 +210,7 @@ static int fill_in(struct sim_fdp_ns *f, struct sim_msg *msg)
 		return SIM_ENOMEM;
 	}
 	h = f->head;
-	known = !fresh && h->magic == MAGIC && h->gen == g->head->gen &&
+	known = !fresh && atomic_load(&h->magic) == MAGIC && h->gen == g->head->gen &&
 		h->size == f->ns->p.store->size;
 	ret = sim_fdp_handles_choose(f, known, msg);
 	if (ret)

@@ -102,7 +102,8 @@ enum fdp_ring_kind {
  * @events: by handle, a bit for each row of the events table: enabled
  */
 struct fdp_head {
-	uint64_t magic, gen, runs;
+	_Atomic uint64_t magic; /* 0 while the rest is being made */
+	uint64_t gen, runs;
 	uint32_t nrg, nruh, cfg, serial;
 	uint64_t boot;
 	_Atomic uint32_t open, high;
@@ -122,7 +123,8 @@ _Static_assert(sizeof(struct fdp_head) <= FDP_HEAD_LEN, "in the area");
  * @directive_off: a host disabled the Data Placement directive
  */
 struct fdp_map_head {
-	uint64_t magic, gen, blocks, size;
+	_Atomic uint64_t magic; /* as there */
+	uint64_t gen, blocks, size;
 	uint16_t nph, chosen;
 	_Atomic uint32_t directive_off;
 	uint16_t ruhid[SIM_RUHS_MAX];
