@@ -110,12 +110,12 @@ int bench_core_run(unsigned int rounds, struct bench_core *r);
  * @start_new, @start_again: sim_ns_add() of a new one, and of one all of whose zones were used
  * @report: all descriptors by Report Zones
  * @bytes_new, @bytes_used: resident memory a zone, when new and when all are used
- * @write_ns, @append_ns: 4 KiB, a command; @append2_ns: from two threads to two zones
+ * @write_ns, @append_ns: 4 KiB, a command; @append2_ns, @write2_ns: from two threads to two zones
  */
 struct bench_zones {
 	uint64_t zones, start_new, start_again, report;
 	double bytes_new, bytes_used;
-	double write_ns, append_ns, append2_ns;
+	double write_ns, append_ns, append2_ns, write2_ns;
 };
 
 /** bench_zones_run() - @dir: room for a journal. Return: 0, or 1 after a message. */
