@@ -22,6 +22,17 @@ static const struct geometry geometries[] = {
 	  .max_active = 6,
 	  .max_open = 3 },
 	{ .name = "metadata", .lbs = 512, .ms = 16, .zones = 10, .zsze = 33, .zcap = 31 },
+	{ .name = "random write areas",
+	  .lbs = 512,
+	  .zones = 12,
+	  .zsze = 70,
+	  .zcap = 64,
+	  .zdes = 64,
+	  .max_active = 6,
+	  .max_open = 4,
+	  .numzrwa = 2,
+	  .zrwas = 12,
+	  .zrwafg = 3 },
 	{ .name = "type 1", .lbs = 512, .ms = 8, .pi = 1, .zones = 10, .zsze = 33, .zcap = 31 },
 };
 

@@ -338,7 +338,8 @@ static inline bool zr_copy(struct zworker *w, uint64_t from, uint64_t to, uint32
 	uint32_t tag = sim_le32((uint32_t)from), app = sim_le32(0xffff1234);
 	uint16_t status;
 
-	if (w->g->pif || zr_readable(w, from, nlb) || from / w->g->zsze == to / w->g->zsze)
+	if (w->g->pif || zr_readable(w, from, nlb) ||
+	    (from / w->g->zsze == to / w->g->zsze && from + nlb > to))
 		return zr_read(w, from, nlb);
 	memset(range, 0, 32);
 	memcpy(range + 8, &slba, 8);
