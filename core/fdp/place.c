@@ -334,6 +334,12 @@ void sim_fdp_wrote(struct sim_req *req, const struct sim_fdp_to *to, uint64_t sl
 /* ---- handles
  * ------------------------------------------------------------------------------------- */
 
+static bool is_over(const struct sim_fdp *g, const struct fdp_open *open)
+{
+	return g->s->clock.now_ns(g->s->clock.opaque) >=
+	       atomic_load(&open->since) + g->p.erutl * NS_PER_S;
+}
+
 void sim_fdp_update(struct sim_fdp *g, struct sim_ctrl *c, uint16_t ruhid, uint32_t rg,
 		    uint8_t type, const struct sim_fdp_ns *f, uint16_t ph)
 {
@@ -343,7 +349,8 @@ void sim_fdp_update(struct sim_fdp *g, struct sim_ctrl *c, uint16_t ruhid, uint3
 	bool closed = false;
 
 	sim_spin_lock(&open->lock);
-	if (atomic_load(&slot->unit)) { /* it has been written to, and is not full */
+	/* it has been written to, and is not full; its time may be another one's by now */
+	if (atomic_load(&slot->unit) && (type != NVME_FDP_EVENT_RUTLE || is_over(g, open))) {
 		close_unit(g, slot);
 		closed = true;
 	}
