@@ -126,9 +126,9 @@ static void ring(struct host_queue *q)
 		rung = NULL;
 		pthread_mutex_lock(&q->lock);
 	}
-	/* before the completions are looked at: whoever announces one after that sees it */
+	/* in one order with the look at the completions that follows: who announces one either still
+	 * sees the ringing, or it is seen */
 	atomic_exchange(&q->ringing, false);
-	atomic_thread_fence(memory_order_seq_cst);
 }
 
 static unsigned int reap(struct host_queue *q, struct event *ev, unsigned int max)
