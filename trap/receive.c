@@ -2,10 +2,10 @@
 /*
  * receive.c - the thread that takes notifications from the listener and answers them.
  *
- * It sleeps in the listener itself and nowhere else: with SYNC_WAKE_UP the kernel then runs it on the
- * caller's processor, and the caller there again once it has its answer. Through epoll both would be
- * woken on whichever processor is idle, which costs several times as much as all the rest of a
- * call. What it does it does in the loop's turn.
+ * It sleeps in the listener itself and nowhere else: with SYNC_WAKE_UP the kernel then runs it on
+ * the caller's processor, and the caller there again once it has its answer. Through epoll both
+ * would be woken on whichever processor is idle, which costs several times as much as all the rest
+ * of a call. What it does it does in the loop's turn.
  */
 #include <errno.h>
 #include <poll.h>
@@ -18,8 +18,9 @@
 #include "ring.h"
 #include "sys.h"
 
-#define WAKE_SIGNAL SIGURG /* ignored unless somebody asks for it, so one that is late is harmless */
-#define WAKE_US	    1000
+#define WAKE_SIGNAL                                                                                \
+	SIGURG /* ignored unless somebody asks for it, so one that is late is harmless */
+#define WAKE_US 1000
 
 /* a kernel newer than the headers may move more than they declare: SECCOMP_GET_NOTIF_SIZES */
 union notif {

@@ -7,6 +7,7 @@
  * maps and we have mapped. Every other ring is the kernel's. Files:
  *
  *   ring_setup.c     io_uring_setup, the memory, a ring's end
+ *   ring_find.c      which ring a descriptor is
  *   ring_enter.c     io_uring_enter, those who wait in it
  *   ring_sq.c        submission entries become requests; links, drains
  *   ring_cq.c        requests become completion entries; overflow, eventfd
@@ -318,7 +319,7 @@ long trap_ring_register(struct trap_req *rq);
 /* ---- ring_setup.c ------------------------------------------------------------------------- */
 
 /** ring_find() - the ring behind a descriptor, and who asks. Return: the answer, or NULL. */
-struct ring_seen *ring_find(struct trap_rings *rs, pid_t tid, int fd);
+struct ring_seen *ring_find(struct trap_rings *rs, pid_t tid, int fd); /* ring_find.c */
 void ring_seen_clear(struct ring_seen *s);
 /** ring_new() - the structure around mapped memory; ring_free() undoes it, once nothing is used */
 struct trap_ring *ring_new(uint32_t sq_entries, uint32_t cq_entries, uint32_t flags,

@@ -20,7 +20,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -328,105 +327,6 @@ static void notify_ready(struct dmn_fd *f, uint32_t events)
 			r = r->next;
 		if (r)
 			ring_close(rs, r);
-	}
-}
-
-/* ---- finding one -------------------------------------------------------------------------- */
-
-void ring_seen_clear(struct ring_seen *s)
-{
-	if (!s->ring)
-		return;
-	ring_proc_put(s->who.proc);
-	if (s->pidfd >= 0)
-		close(s->pidfd);
-	*s = (struct ring_seen){ .pidfd = -1 };
-}
-
-/* Linux 6.9: of one thread, which may have descriptors of its own */
-#ifndef PIDFD_THREAD
-#define PIDFD_THREAD O_EXCL
-#endif
-
-static int open_pidfd(pid_t tid, const struct ring_proc *proc)
-{
-	int fd = (int)syscall(SYS_pidfd_open, tid, PIDFD_THREAD);
-
-	if (fd < 0 && proc && proc->tgid == tid)
-		fd = (int)syscall(SYS_pidfd_open, tid, 0);
-	return fd;
-}
-
-/* is the descriptor what it was? A copy of it tells for less than its name in /proc does. */
-static bool still(struct ring_seen *s)
-{
-	struct stat st;
-	int copy, err;
-
-	copy = (int)syscall(SYS_pidfd_getfd, s->pidfd, s->fd, 0);
-	if (copy < 0 && (errno == EPERM || errno == ENOSYS)) {
-		close(s->pidfd); /* not for us to do */
-		s->pidfd = -1;
-	}
-	if (copy < 0)
-		return false;
-	err = fstat(copy, &st);
-	/* if the program has closed its own just now, this is the ring's end */
-	close(copy);
-	return !err && st.st_ino == s->ring->ino && st.st_dev == s->ring->dev;
-}
-
-struct ring_seen *ring_find(struct trap_rings *rs, pid_t tid, int fd)
-{
-	struct ring_seen *s = &rs->seen[((unsigned int)tid * 31 + (unsigned int)fd) % RING_NR_SEEN];
-	struct trap_ring *r;
-	struct timespec now;
-	char path[40];
-	struct statx st;
-	bool known;
-	dev_t dev;
-
-	if (!rs->all)
-		return NULL;
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	known = s->ring && s->tid == tid && s->fd == fd && s->read_at == now.tv_sec;
-	if (known && s->pidfd >= 0) {
-		if (still(s))
-			return s;
-		known = false;
-	}
-	snprintf(path, sizeof(path), "%d/fd/%d", tid, fd);
-	/* any descriptor may be asked about, one on a file system that has died included */
-	if (statx(rs->t->proc, path, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &st) < 0 ||
-	    !S_ISREG(st.stx_mode))
-		return NULL;
-	dev = makedev(st.stx_dev_major, st.stx_dev_minor);
-	if (known && s->ring->ino == st.stx_ino && s->ring->dev == dev)
-		return s;
-	for (r = rs->all; r; r = r->next)
-		if (r->ino == st.stx_ino && r->dev == dev)
-			break;
-	if (!r)
-		return NULL;
-	ring_seen_clear(s);
-	*s = (struct ring_seen){
-		.tid = tid,
-		.fd = fd,
-		.ring = r,
-		.who = { .tid = tid,
-			 .privileged = trap_privileged(rs->t, tid),
-			 .proc = ring_proc_new(rs->t, tid) },
-		.read_at = now.tv_sec,
-	};
-	s->pidfd = open_pidfd(tid, s->who.proc);
-	return s;
-}
-
-void trap_rings_forget(struct trap *t, pid_t tid)
-{
-	for (unsigned int i = 0; i < RING_NR_SEEN; i++) {
-		if (t->rings->seen[i].tid == tid)
-			t->rings->seen[i].read_at = 0;
 	}
 }
 

@@ -2,8 +2,9 @@
 /*
  * uring_copy.c - what copying costs here, in three ways: within a process (blocks of 128 KiB), and
  * into another one with process_vm_writev, which is the only way the run door has: 16 blocks of
- * 4 KiB a call, and 128 KiB a call. Blocks come from random places of 64 MiB and go into 32 buffers,
- * as reads at depth 32 do. Argument: milliseconds for each. Prints three numbers, bytes per second.
+ * 4 KiB a call, and 128 KiB a call. Blocks come from random places of 64 MiB and go into 32
+ * buffers, as reads at depth 32 do. Argument: milliseconds for each. Prints three numbers, bytes
+ * per second.
  */
 #include <signal.h>
 #include <stdint.h>
@@ -90,7 +91,8 @@ int main(int argc, char **argv)
 	char byte = 0;
 
 	from = mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	to = mmap(NULL, BUFFERS * BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	to = mmap(NULL, BUFFERS * BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		  0);
 	if (from == MAP_FAILED || to == MAP_FAILED || pipe(ready))
 		return 1;
 	memset(from, 1, AREA);

@@ -17,7 +17,7 @@
 #define OPC_ZONE_APPEND	    0x7d
 #define ZSA_RESET	    4u
 #define DTYPE_PLACEMENT	    (2u << 20)
-#define SC(res)		    ((res) & 0x7ff)
+#define SC(res)		    ((res)&0x7ff)
 #define SC_ZONE_IS_FULL	    0x1b9
 #define SC_ZONE_INVALID	    0x1bc
 
@@ -34,11 +34,11 @@ static struct nvme_uring_cmd append(uint64_t zslba, void *buf)
 
 static int32_t reset(struct io_uring *r, int fd, uint64_t zslba)
 {
-	struct nvme_uring_cmd cmd = {.opcode = OPC_ZONE_SEND,
-				     .nsid = 1,
-				     .cdw10 = (uint32_t)zslba,
-				     .cdw11 = (uint32_t)(zslba >> 32),
-				     .cdw13 = ZSA_RESET};
+	struct nvme_uring_cmd cmd = { .opcode = OPC_ZONE_SEND,
+				      .nsid = 1,
+				      .cdw10 = (uint32_t)zslba,
+				      .cdw11 = (uint32_t)(zslba >> 32),
+				      .cdw13 = ZSA_RESET };
 
 	ur_cmd(r, fd, NVME_URING_CMD_IO, cmd, 0);
 	return ur_one(r);
@@ -49,7 +49,7 @@ static void fill_zone(struct io_uring *r, int fd, uint64_t zslba)
 {
 	char *out = ur_pages(NR), *in = ur_pages(1);
 	uint64_t at[NR];
-	bool taken[NR] = {false};
+	bool taken[NR] = { false };
 
 	assert_int_equal(reset(r, fd, zslba), 0);
 	for (uint32_t i = 0; i < NR; i++) {
@@ -83,7 +83,7 @@ static void fill_zone(struct io_uring *r, int fd, uint64_t zslba)
 
 static void test_append(void **state)
 {
-	static const unsigned int flags[] = {0, IORING_SETUP_SQPOLL, IORING_SETUP_IOPOLL};
+	static const unsigned int flags[] = { 0, IORING_SETUP_SQPOLL, IORING_SETUP_IOPOLL };
 	int fd = ur_open(ur.meta, O_RDWR);
 
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
@@ -127,12 +127,12 @@ struct ruh {
 static void status(struct io_uring *r, int fd, struct ruh ruh[2])
 {
 	uint8_t buf[16 + 2 * sizeof(*ruh)];
-	struct nvme_uring_cmd cmd = {.opcode = OPC_IO_MGMT_RECEIVE,
-				     .nsid = 1,
-				     .addr = (uintptr_t)buf,
-				     .data_len = sizeof(buf),
-				     .cdw10 = 1,
-				     .cdw11 = sizeof(buf) / 4 - 1};
+	struct nvme_uring_cmd cmd = { .opcode = OPC_IO_MGMT_RECEIVE,
+				      .nsid = 1,
+				      .addr = (uintptr_t)buf,
+				      .data_len = sizeof(buf),
+				      .cdw10 = 1,
+				      .cdw11 = sizeof(buf) / 4 - 1 };
 
 	ur_cmd(r, fd, NVME_URING_CMD_IO, cmd, 0);
 	assert_int_equal(ur_one(r), 0);
