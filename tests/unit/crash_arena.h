@@ -71,7 +71,8 @@ struct ca {
  */
 static inline void *ca_mmap_len(void *at, uint64_t len, int fd, int flags)
 {
-	long p = syscall(SYS_mmap, at, len, PROT_READ | PROT_WRITE, flags | MAP_NORESERVE, fd, 0);
+	long p = syscall(SYS_mmap, at, len, (long)(PROT_READ | PROT_WRITE),
+			 (long)(flags | MAP_NORESERVE), (long)fd, 0L);
 
 	assert_int_not_equal(p, -1);
 	return (void *)p;
