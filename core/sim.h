@@ -367,6 +367,7 @@ struct sim_ns_params {
 	bool shared;	  /* may be attached to several controllers */
 	struct sim_store *store; /* stays the caller's */
 	bool detached;	  /* attached to no controller at first */
+	bool host_made;	  /* a host created it: @zoned is as configured for other block sizes */
 	uint16_t ms;	  /* metadata bytes of a block */
 	uint8_t mset;	  /* 1: metadata follows the data, an extended logical block */
 	uint8_t pi;	  /* protection information type 0 (none) to 3 */

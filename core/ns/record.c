@@ -112,6 +112,7 @@ void sim_ns_params_created(struct sim_ns_params *p)
 	*p = (struct sim_ns_params){
 		.write_cache = true,
 		.detached = true,
+		.host_made = true,
 		.mssrl = COPY_MSSRL,
 		.mcl = COPY_MCL,
 		.msrc = COPY_MSRC,

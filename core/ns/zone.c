@@ -98,6 +98,8 @@ static void measure(struct sim_zones *zs)
 			zs->shift++;
 	zs->numzrwa = p->numzrwa ? p->numzrwa : (uint32_t)zs->nr;
 	zs->zrwasz = (uint32_t)(p->zrwas >> f->lbads);
+	if (zs->zrwasz > UINT16_MAX) /* as can be reported */
+		zs->zrwasz = UINT16_MAX;
 	zs->zrwafg = p->zrwafg == UINT64_MAX ? 1 : (uint32_t)(p->zrwafg >> f->lbads);
 	if (!zs->zrwafg)
 		zs->zrwafg = 1;

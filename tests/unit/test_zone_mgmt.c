@@ -169,13 +169,46 @@ static void attach(void **state)
 	nfx_free(f);
 }
 
+/* formatted to blocks that are larger than what was configured for others, it is there after a restart
+ */
+static void other_blocks(void **state)
+{
+	struct nfx *f = nfx_new(512 * MIB, false);
+	struct drv_cmd format = { .dw = { [0] = 0x80, [10] = 4 } };
+	struct sim_zoned_params zoned = {
+		.on = true, .zone_size = MIB, .zrwas = 8192, .zrwafg = 2048,
+	};
+	const struct ns_wish w = { .nsze = 2 * MIB / 512, .ncap = 2 * MIB / 512, .csi = 2 };
+	struct sim_zones_info info;
+	uint32_t nsid = 0;
+
+	nfx_stop(f);
+	f->p.ns.zoned = zoned;
+	nfx_start(f);
+	assert_int_equal(ns_create_as(f->d, &w, &nsid), ST_OK);
+	assert_int_equal(sim_zones_info(f->d->subsys, nsid, &info), 0);
+	assert_int_equal(info.zrwas, 16);
+	assert_int_equal(info.zrwafg, 4);
+	format.dw[1] = nsid;
+	assert_int_equal(ns_attach(f->d, nsid, sim_fn_cntlid(f->d->fn)), ST_OK);
+	assert_int_equal(drv_admin(f->d, &format, 0, 0, NULL), ST_OK);
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(sim_zones_info(f->d->subsys, nsid, &info), 0);
+		assert_int_equal(info.block_size, 4096);
+		assert_int_equal(info.zrwas, 2);
+		assert_int_equal(info.zrwafg, 1);
+		nfx_restart(f);
+	}
+	nfx_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(create),
 		cmocka_unit_test(killed),
 		cmocka_unit_test(killed_deleting),
-		cmocka_unit_test(attach),
+		cmocka_unit_test(attach), cmocka_unit_test(other_blocks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
