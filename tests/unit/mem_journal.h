@@ -11,7 +11,7 @@
 
 #include "drv.h"
 
-#define MEMJ_MAX 256
+#define MEMJ_MAX 4096
 
 /**
  * struct memj_item - what is kept
