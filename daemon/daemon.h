@@ -156,7 +156,7 @@ int dmn_fn_reset(struct dmn_fn *f);
 /** dmn_fn_set_vfs() - enable @n VFs, or none: -ERANGE: more than it has; -EBUSY: others are enabled;
  * -ENOENT: it has no driver, or no SR-IOV */
 int dmn_fn_set_vfs(struct dmn_fn *f, unsigned int n);
-/** dmn_fn_override() - only the driver of that name may have @f; "": any may */
+/** dmn_fn_override() - only the driver of that name may have @f; "": any may. -EINVAL: it is too long */
 int dmn_fn_override(struct dmn_fn *f, const char *driver);
 /** dmn_fn_take_off() - forget a function, until dmn_rescan() finds it again */
 int dmn_fn_take_off(struct dmn_fn *f);

@@ -20,6 +20,8 @@
  */
 #define MACH_IO_QUEUES 2
 
+#define OVERRIDE_MAX  4094 /* Linux: a page, with a line feed and a NUL */
+
 #define CAP_EXP	      0x10
 #define EXP_DEVCAP    0x04
 #define EXP_FLR	      (1u << 28)
@@ -220,8 +222,11 @@ int dmn_fn_unbind(struct dmn_fn *f)
 
 int dmn_fn_override(struct dmn_fn *f, const char *driver)
 {
-	char *copy = *driver ? strdup(driver) : NULL;
+	char *copy;
 
+	if (strlen(driver) > OVERRIDE_MAX)
+		return -EINVAL;
+	copy = *driver ? strdup(driver) : NULL;
 	if (*driver && !copy)
 		return -ENOMEM;
 	free(f->override);

@@ -439,6 +439,8 @@ ssize_t sys_read(const struct sys_ent *e, void *buf, size_t len, uint64_t off)
 	if (!e->row->read)
 		return -EIO;
 	n = e->row->read(&e->ctx, text, sizeof(text));
+	if (n >= (int)sizeof(text)) /* as snprintf() counts: what did not fit */
+		n = (int)sizeof(text) - 1;
 	if (n < 0 || (uint64_t)n <= off)
 		return n < 0 ? n : 0;
 	if (len > (size_t)n - off)

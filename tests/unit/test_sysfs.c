@@ -92,6 +92,25 @@ static void test_long_paths(void **state)
 	assert_int_equal(sys_resolve(&s, path, true, canon, &e), -ENOENT);
 }
 
+/* what came through another door is longer than an attribute: it is cut off, as its file is */
+static void test_long_text(void **state)
+{
+	struct fixture *f = *state;
+	char text[20000], buf[2 * SYS_TEXT_MAX], canon[SYS_PATH_MAX];
+	struct sys s = { 0 };
+	struct sys_ent e;
+
+	s.m = BUILD(f, MACHINE);
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	assert_int_equal(dmn_fn_override(dmn_fns(s.m), text), -EINVAL);
+	text[SYS_TEXT_MAX - 2] = '\0';
+	assert_int_equal(dmn_fn_override(dmn_fns(s.m), text), 0);
+	assert_int_equal(sys_resolve(&s, FN "/driver_override", true, canon, &e), 0);
+	assert_int_equal(sys_read(&e, buf, sizeof(buf), 0), SYS_TEXT_MAX - 1);
+	assert_int_equal(sys_read(&e, buf, sizeof(buf), SYS_TEXT_MAX - 1), 0);
+}
+
 /* ---- everything there is ---- */
 
 struct walk {
@@ -302,6 +321,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		built(test_paths),
 		built(test_long_paths),
+		built(test_long_text),
 		built(test_everything),
 		built(test_bad_input),
 	};
