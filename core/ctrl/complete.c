@@ -143,7 +143,7 @@ void sim_cqe_write(struct sim_ctrl *c, struct sim_cq *cq, const struct sim_req *
 	if (!next)
 		cq->phase = !cq->phase;
 	cq->tail = next;
-	if (__builtin_expect(c->dbbuf.on, 0) && !atomic_load(&c->fn->msix_on))
+	if (__builtin_expect(atomic_load_explicit(&c->dbbuf.on, memory_order_relaxed), 0) && !atomic_load(&c->fn->msix_on))
 		sim_dbbuf_cq_look(c, cq); /* the pin goes down when the host has seen it all */
 	if (cq->irq_enabled && !(atomic_load_explicit(&c->coalesce.on, memory_order_relaxed) &&
 				 sim_coalesce_hold(c, cq)))

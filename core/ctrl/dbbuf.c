@@ -17,9 +17,14 @@
 #define SQ_ENTRY(qid) ((qid)*2u)
 #define CQ_ENTRY(qid) ((qid)*2u + 1)
 
+static bool fits(const struct sim_ctrl *c, uint16_t qid)
+{
+	return qid < c->page_size / 8; /* a buffer is one page */
+}
+
 static bool has_entry(const struct sim_ctrl *c, uint16_t qid)
 {
-	return c->dbbuf.on && qid < c->page_size / 8; /* a buffer is one page */
+	return atomic_load(&c->dbbuf.on) && fits(c, qid);
 }
 
 static bool get(struct sim_ctrl *c, const struct sim_dbbuf_mem *m, uint32_t entry, uint32_t *val)
@@ -59,16 +64,24 @@ void sim_dbbuf_new_queue(struct sim_ctrl *c, uint16_t qid, bool cq)
 		init_entry(c, cq ? CQ_ENTRY(qid) : SQ_ENTRY(qid), 0);
 }
 
+/* nobody looks at the buffers any more; a flush that ends meanwhile may be about to */
 void sim_dbbuf_reset(struct sim_ctrl *c)
 {
-	c->dbbuf.on = false;
+	if (!atomic_exchange(&c->dbbuf.on, false))
+		return;
+	for (uint32_t qid = 0; qid <= c->p.max_ioqpairs; qid++) {
+		if (!c->cq[qid])
+			continue;
+		mtx_lock(&c->cq[qid]->lock);
+		mtx_unlock(&c->cq[qid]->lock);
+	}
 }
 
 static bool init_all(struct sim_ctrl *c)
 {
 	bool ok = true;
 
-	for (uint32_t qid = 0; qid <= c->p.max_ioqpairs && has_entry(c, (uint16_t)qid); qid++) {
+	for (uint32_t qid = 0; qid <= c->p.max_ioqpairs && fits(c, (uint16_t)qid); qid++) {
 		if (c->sq[qid])
 			ok = ok && init_entry(c, SQ_ENTRY(qid), c->sq[qid]->tail);
 		if (c->cq[qid])
@@ -99,17 +112,22 @@ bool sim_dbbuf_there(const struct sim_ctrl *c)
 uint16_t sim_doorbell_buffer_config(struct sim_req *req)
 {
 	struct sim_ctrl *c = req->ctrl;
-	const struct sim_dbbuf old = c->dbbuf;
+	const struct sim_dbbuf_mem shadow = c->dbbuf.shadow, eventidx = c->dbbuf.eventidx;
+	const bool on = atomic_load(&c->dbbuf.on);
 
 	for (unsigned int i = 0; i < 2; i++)
 		if (req->sqe.dptr[i] & (c->page_size - 1))
 			return sim_bad_field(req, SIM_PEL(24 + i * 8, 0));
+	sim_dbbuf_reset(c);
 	set_mem(c, &c->dbbuf.shadow, req->sqe.dptr[0]);
 	set_mem(c, &c->dbbuf.eventidx, req->sqe.dptr[1]);
-	c->dbbuf.on = true;
-	if (init_all(c))
+	if (init_all(c)) {
+		atomic_store(&c->dbbuf.on, true);
 		return SIM_OK;
-	c->dbbuf = old;
+	}
+	c->dbbuf.shadow = shadow;
+	c->dbbuf.eventidx = eventidx;
+	atomic_store(&c->dbbuf.on, on);
 	return sim_bad_field(req, SIM_PEL(24, 0));
 }
 

@@ -18,9 +18,13 @@ struct sim_dbbuf_mem {
 	_Atomic uint32_t *ptr;
 };
 
-/** struct sim_dbbuf - Doorbell Buffer Config; changes under the writer side */
+/**
+ * struct sim_dbbuf - Doorbell Buffer Config; changes under the writer side
+ * @on: and while it is off. What completes later holds neither side, but its Completion Queue's lock
+ *      when it looks.
+ */
 struct sim_dbbuf {
-	bool on;
+	_Atomic bool on;
 	struct sim_dbbuf_mem shadow, eventidx;
 };
 

@@ -188,14 +188,58 @@ static void area_free(void *opaque, uint16_t type, uint64_t key, void *mem, uint
 	pthread_mutex_unlock(&w->journal_lock);
 }
 
+/* a store's flushes end later: one that fz_flushes() takes, or at the end */
+static struct fworld *the_world;
+
+static void flush(struct sim_store *st, void (*done)(void *arg, int err), void *arg)
+{
+	struct fworld *w = the_world;
+	bool kept = false;
+
+	(void)st;
+	pthread_mutex_lock(&w->flush_lock);
+	if (w->nr_flushes < sizeof(w->flush) / sizeof(w->flush[0])) {
+		w->flush[w->nr_flushes++] = (struct fz_flush){ done, arg };
+		kept = true;
+	}
+	pthread_mutex_unlock(&w->flush_lock);
+	if (!kept)
+		done(arg, 0);
+}
+
+void fz_flushes(struct fworld *w, bool all)
+{
+	struct fz_flush f = { 0 };
+
+	do {
+		pthread_mutex_lock(&w->flush_lock);
+		f = w->nr_flushes ? w->flush[--w->nr_flushes] : (struct fz_flush){ 0 };
+		pthread_mutex_unlock(&w->flush_lock);
+		if (f.done)
+			f.done(f.arg, 0);
+	} while (all && f.done);
+}
+
+static struct sim_store *disk_new(struct fworld *w, uint64_t size)
+{
+	struct sim_msg msg;
+	struct sim_store *st = store_ram_new(size, &msg);
+
+	if (!st)
+		return NULL;
+	w->ops = *st->ops;
+	w->ops.flush = flush;
+	st->ops = &w->ops;
+	return st;
+}
+
 static int make(void *opaque, uint32_t nsid, uint64_t size, struct sim_store **st)
 {
 	struct fworld *w = opaque;
-	struct sim_msg msg;
 
 	if (w->nr_dropped == sizeof(w->dropped) / sizeof(w->dropped[0]))
 		return SIM_ENOSPC;
-	*st = store_ram_new(size, &msg);
+	*st = disk_new(w, size);
 	if (!*st)
 		return SIM_ENOMEM;
 	(*st)->fresh = true;
@@ -279,10 +323,27 @@ static void add_ns(struct fworld *w, unsigned int i, uint64_t size, struct sim_n
 	struct sim_msg msg = { "" };
 
 	if (!w->disk[i])
-		w->disk[i] = store_ram_new(size, &msg);
+		w->disk[i] = disk_new(w, size);
 	p->store = w->disk[i];
 	if (!p->store || sim_ns_add(w->subsys, NULL, p, &msg) < 0)
 		fail_msg("%s", msg.text);
+}
+
+void fz_replug(struct fuzzer *f)
+{
+	struct fworld *w = f->w;
+	struct fhost *h = w->host[w->nr_hosts - 1];
+	struct sim_ctrl_params p = w->last;
+	struct sim_fn *fn = h->fn;
+
+	if (fz_rnd(f, 2))
+		sim_fn_unplug(fn);
+	h->loose = true;
+	sim_fn_remove(fn);
+	if (fz_rnd(f, 2)) /* while it is not there */
+		fz_flushes(w, true);
+	w->nr_hosts--;
+	add_fn(w, &p);
 }
 
 static void build_ns(struct fworld *w)
@@ -357,6 +418,7 @@ static void build(struct fworld *w)
 	p.ctrl.legacy_cmb = w->fdp;
 	p.ctrl.ocp = true;
 	p.ctrl.pmr = (struct sim_pmr_port){ w->pmr, PMR_SIZE, pmr_sync, NULL };
+	w->last = p.ctrl;
 	add_fn(w, &p.ctrl);
 	build_ns(w);
 	if (sim_subsys_restore(w->subsys, &msg))
@@ -374,6 +436,8 @@ struct fworld *fz_world_new(bool fdp)
 	w->pmr = calloc(1, PMR_SIZE);
 	assert_non_null(w->pmr);
 	pthread_mutex_init(&w->journal_lock, NULL);
+	pthread_mutex_init(&w->flush_lock, NULL);
+	the_world = w;
 	build(w);
 	return w;
 }
@@ -381,12 +445,14 @@ struct fworld *fz_world_new(bool fdp)
 void fz_power_cycle(struct fworld *w)
 {
 	sim_subsys_free(w->subsys);
+	fz_flushes(w, true); /* the stores' are over after the device is */
 	build(w);
 }
 
 void fz_world_free(struct fworld *w)
 {
 	sim_subsys_free(w->subsys);
+	fz_flushes(w, true);
 	for (unsigned int i = 0; i < w->nr_dropped; i++)
 		store_free(w->dropped[i]);
 	for (unsigned int i = 0; i <= SIM_NN; i++)
@@ -403,6 +469,7 @@ void fz_world_free(struct fworld *w)
 	}
 	memj_free(&w->journal);
 	pthread_mutex_destroy(&w->journal_lock);
+	pthread_mutex_destroy(&w->flush_lock);
 	free(w->pmr);
 	free(w);
 }
@@ -457,11 +524,12 @@ static bool poll_one(struct fhost *h, struct fqueue *q, uint16_t *status)
 	const uint32_t *e =
 		(const uint32_t *)(const void *)(h->mem + (q->cq - FZ_IOVA) + q->head * 16u);
 	const uint32_t dw3 = __atomic_load_n(&e[3], __ATOMIC_ACQUIRE);
-	const uint32_t dw2 = __atomic_load_n(&e[2], __ATOMIC_RELAXED);
+	uint32_t dw2;
 	const uint16_t cid = (uint16_t)dw3;
 
 	if ((dw3 >> 16 & 1) != q->phase)
 		return false;
+	dw2 = __atomic_load_n(&e[2], __ATOMIC_RELAXED);
 	*status = dw3 >> 17 & 0x7ff;
 	if (!h->loose && dw2 >> 16 == q->qid) {
 		/* the function may have been reset between the two */
@@ -592,7 +660,7 @@ static void registers(struct fhost *h, bool msix)
 	if (sim_bar_size(h->fn, 2) && !sim_fn_pf(h->fn))
 		sim_mmio_write(h->fn, 0, 0x50, 8, FZ_CMB | 3);
 	sim_mmio_write(h->fn, 0, 0xe18, 4, FZ_PMR >> 32);
-	sim_mmio_write(h->fn, 0, 0xe14, 4, 2);
+	sim_mmio_write(h->fn, 0, 0xe14, 4, (FZ_PMR & 0xffffffff) | 2);
 	sim_mmio_write(h->fn, 0, 0xe04, 4, 1);
 	for (unsigned int i = 0; i < 13; i++) {
 		sim_mmio_write(h->fn, 0, 0x2000 + i * 16, 8, 0xfee00000);

@@ -14,11 +14,11 @@
 
 #include "mem_journal.h"
 
-#define FZ_IOVA	   0x100000000ull
+#define FZ_IOVA	   0x153000000ull
 #define FZ_MEM	   (2u << 20)
 #define FZ_DATA	   0x10000u /* offset of data */
-#define FZ_CMB	   0x200000000ull
-#define FZ_PMR	   0x300000000ull
+#define FZ_CMB	   0x275000000ull
+#define FZ_PMR	   0x397000000ull
 #define FZ_HOSTS   6
 #define FZ_ENTRIES 32u
 
@@ -51,6 +51,14 @@ struct fworld {
 	pthread_mutex_t journal_lock;
 	struct sim_store *disk[2], *made[SIM_NN + 1], *dropped[8192];
 	unsigned int nr_dropped;
+	struct fz_flush { /* that a store has begun */
+		void (*done)(void *arg, int err);
+		void *arg;
+	} flush[1024];
+	unsigned int nr_flushes;
+	pthread_mutex_t flush_lock;
+	struct sim_store_ops ops;
+	struct sim_ctrl_params last; /* of the function that is replugged */
 	uint8_t *pmr;
 	_Atomic uint64_t now;
 	_Atomic unsigned int submitted, completed, good, vf_good, irqs, news;
@@ -90,6 +98,10 @@ void fz_reset(struct fuzzer *f, struct fhost *h);
  */
 void fz_outside(struct fuzzer *f, struct fhost *h);
 void fz_advance(struct fuzzer *f);
+/** fz_flushes() - some flushes end, or @all of them */
+void fz_flushes(struct fworld *w, bool all);
+/** fz_replug() - the last function is pulled out, and another plugged in; nobody else may run */
+void fz_replug(struct fuzzer *f);
 /** fz_check_alive() - functions that are reset and enabled work */
 void fz_check_alive(struct fuzzer *f);
 

@@ -16,7 +16,7 @@
 
 #include "fuzz_host.h"
 
-#define STEPS 12000u
+#define STEPS 40000u
 
 /* ---- what a host does to a function ---------------------------------------------------------- */
 
@@ -64,7 +64,7 @@ static void any_register(struct fuzzer *f, struct fhost *h)
 		val = FZ_CMB | fz_rnd(f, 4);
 		break;
 	case 0xe14:
-		val = FZ_PMR << 32 >> 32 | fz_rnd(f, 2) << 1;
+		val = (FZ_PMR & 0xffffffff) | fz_rnd(f, 2) << 1;
 		break;
 	case 0xe18:
 		val = FZ_PMR >> 32;
@@ -130,8 +130,12 @@ static void step(struct fuzzer *f)
 		fz_reset(f, h);
 	else if (what < 765)
 		fz_outside(f, h);
-	else if (what < 800)
+	else if (what < 770 && f->w->threads == 1)
+		fz_replug(f);
+	else if (what < 790)
 		fz_advance(f);
+	else if (what < 860)
+		fz_flushes(f->w, !fz_rnd(f, 8));
 	else if (what < 900)
 		check_csts(h);
 	for (unsigned int i = 0; i < 3; i++)
