@@ -148,7 +148,7 @@ static bool move_block(struct work *w, struct sim_fdp_ns *f, uint64_t lba)
 	u = &g->unit[to];
 	log = &g->log[to];
 	written = atomic_load_explicit(&u->written, memory_order_relaxed);
-	log->entry[log->nr++] = fdp_entry(f, lba);
+	fdp_log_add(log, fdp_index(f, lba));
 	atomic_store_explicit(&u->written, written + f->block, memory_order_release);
 	atomic_fetch_add_explicit(&f->valid[to], f->block, memory_order_relaxed);
 	if (!atomic_compare_exchange_strong(&f->map[lba], &old, to + 1)) { /* written meanwhile */
@@ -166,25 +166,36 @@ static bool move_block(struct work *w, struct sim_fdp_ns *f, uint64_t lba)
 	return true;
 }
 
-/* what an entry of the victim's log stands for, if it is there still */
-static bool move_entry(struct work *w, uint32_t entry)
+/* those of the blocks from @lba on that have one index which are in the victim still */
+static bool move_blocks(struct work *w, struct sim_fdp_ns *f, uint64_t lba)
 {
-	const struct sim_ns *ns = w->g->s->ns[(entry >> 24) + 1];
-	struct sim_fdp_ns *f = ns ? ns->fdp : NULL;
-	uint64_t lba, end;
+	const uint64_t blocks = f->pages * FDP_PAGE;
+	uint64_t end = lba + (1ull << f->shift);
 
-	if (!f)
-		return true;
-	lba = (uint64_t)(entry & 0xffffff) << f->shift;
-	end = lba + (1ull << f->shift);
-	/* an entry from before a Format may stand for blocks that are no more */
-	if (end > f->pages * FDP_PAGE)
-		return true;
-	for (; lba < end; lba++)
+	for (end = end < blocks ? end : blocks; lba < end; lba++)
 		if (fdp_page_counts(f, lba / FDP_PAGE) &&
 		    atomic_load_explicit(&f->map[lba], memory_order_relaxed) == w->victim + 1 &&
 		    !move_block(w, f, lba))
 			return false;
+	return true;
+}
+
+/*
+ * What an entry of the victim's log stands for, if it is there still. Namespaces share indices only
+ * where there are not enough for all; an entry from before a Format, or of a namespace that is no
+ * more, finds nothing, or something that has to go anyway.
+ */
+static bool move_entry(struct work *w, uint32_t index)
+{
+	const struct sim_fdp *g = w->g;
+
+	for (unsigned int i = 0; i < g->nr_ns; i++) {
+		struct sim_fdp_ns *f = g->ns[i];
+		const uint32_t at = (index - f->base) & FDP_INDEX_MASK;
+
+		if (at < f->span && !move_blocks(w, f, (uint64_t)at << f->shift))
+			return false;
+	}
 	return true;
 }
 
@@ -206,7 +217,7 @@ static uint64_t piece(struct sim_fdp *g, struct sim_ctrl *c, uint32_t rg, uint64
 		return 0;
 	w.victim = r->victim - 1;
 	while (n < budget && r->cursor < g->log[w.victim].nr) {
-		if (!move_entry(&w, g->log[w.victim].entry[r->cursor]))
+		if (!move_entry(&w, fdp_log_get(&g->log[w.victim], r->cursor)))
 			break;
 		r->cursor++;
 		n++;

@@ -129,11 +129,11 @@ static int add_segment(struct sim_fdp *g, uint32_t before, uint32_t now)
 {
 	const uint64_t entries = g->cap / g->block_min;
 	struct fdp_segment *seg = malloc(sizeof(*seg));
-	uint32_t *entry;
+	uint8_t *entry;
 
 	if (!seg)
 		return SIM_ENOMEM;
-	seg->len = (now - before) * entries * sizeof(*entry);
+	seg->len = (now - before) * entries * FDP_ENTRY;
 	seg->mem = sim_fdp_memory(g, seg->len);
 	if (!seg->mem) {
 		free(seg);
@@ -142,7 +142,7 @@ static int add_segment(struct sim_fdp *g, uint32_t before, uint32_t now)
 	seg->next = g->segments;
 	g->segments = seg;
 	entry = seg->mem;
-	for (uint32_t i = before; i < now; i++, entry += entries) {
+	for (uint32_t i = before; i < now; i++, entry += entries * FDP_ENTRY) {
 		g->log[i].entry = entry;
 		g->log[i].nr = 0;
 	}
@@ -158,17 +158,12 @@ static void drop_segments(struct sim_fdp *g, struct fdp_segment *seg)
 	}
 }
 
-/*
- * A log is as long as its unit has blocks. Where smaller ones come than have been there so far, all
- * logs are made anew, from the maps.
- */
-int sim_fdp_room(struct sim_fdp *g, uint32_t sectors)
+/* all logs are made anew, from the maps, with room for blocks of @sectors */
+static int remake(struct sim_fdp *g, uint32_t sectors)
 {
 	const uint32_t before = g->block_min;
 	struct fdp_segment *old = g->segments;
 
-	if (sectors >= before)
-		return 0;
 	g->block_min = sectors;
 	g->segments = NULL;
 	if (g->units && add_segment(g, 0, g->units * g->p.nrg)) {
@@ -182,6 +177,22 @@ int sim_fdp_room(struct sim_fdp *g, uint32_t sectors)
 		g->rg[rg].cursor = 0;
 	drop_segments(g, old);
 	return 0;
+}
+
+/* A log is as long as its unit has blocks, of the smallest that are there. */
+int sim_fdp_room(struct sim_fdp *g, uint32_t sectors)
+{
+	return sectors < g->block_min ? remake(g, sectors) : 0;
+}
+
+void sim_fdp_fit(struct sim_fdp *g)
+{
+	uint32_t sectors = FDP_BLOCK_MIN;
+
+	for (unsigned int i = 0; i < g->nr_ns; i++)
+		sectors = g->ns[i]->room < sectors ? g->ns[i]->room : sectors;
+	if (sectors > g->block_min)
+		(void)remake(g, sectors);
 }
 
 /* @units of each reclaim group from now on, not fewer than before */

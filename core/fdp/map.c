@@ -74,16 +74,64 @@ int sim_fdp_valid_grow(struct sim_fdp_ns *f, uint32_t before, uint32_t now)
 	return 0;
 }
 
+/* namespaces that share indices with @f, if its first one is @base */
+static unsigned int sharers(const struct sim_fdp_ns *f, uint32_t base)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < f->g->nr_ns; i++) {
+		const struct sim_fdp_ns *o = f->g->ns[i];
+
+		n += o != f && (((o->base - base) & FDP_INDEX_MASK) < f->span ||
+				((base - o->base) & FDP_INDEX_MASK) < o->span);
+	}
+	return n;
+}
+
+/*
+ * Indices for the namespace's blocks: as many as its part of all namespaces there are, so that the
+ * blocks an entry can stand for are no more than if all were one namespace; and, where there is
+ * such a place, not another's.
+ */
+static void choose_indices(struct sim_fdp_ns *f)
+{
+	const struct sim_ns *ns = f->ns;
+	uint64_t all = ns->nsze;
+	unsigned int least;
+
+	for (unsigned int i = 0; i < f->g->nr_ns; i++) {
+		const struct sim_ns *o = f->g->ns[i]->ns;
+
+		if (o != ns)
+			all += (o->nsze << (o->lbads - FDP_SECTOR_SHIFT)) >>
+			       (ns->lbads - FDP_SECTOR_SHIFT);
+	}
+	for (f->shift = 0; (all - 1) >> f->shift > FDP_INDEX_MASK; f->shift++)
+		;
+	f->span = (uint32_t)((ns->nsze - 1) >> f->shift) + 1;
+	f->base = 0;
+	least = sharers(f, 0);
+	for (unsigned int i = 0; i < f->g->nr_ns && least; i++) {
+		const struct sim_fdp_ns *o = f->g->ns[i];
+		const uint32_t base = (o->base + o->span) & FDP_INDEX_MASK;
+		const unsigned int n = o != f ? sharers(f, base) : least;
+
+		if (n < least) {
+			least = n;
+			f->base = base;
+		}
+	}
+}
+
 /* what follows from the namespace's format */
 static void describe(struct sim_fdp_ns *f)
 {
 	const struct sim_ns *ns = f->ns;
-	uint64_t last = ns->nsze - 1;
 
 	f->block = 1u << (ns->lbads - FDP_SECTOR_SHIFT);
 	f->bytes = (1u << ns->lbads) + ns->ms;
-	for (f->shift = 0; last >> f->shift >= 1u << 24; f->shift++)
-		;
+	f->room = f->block;
+	choose_indices(f);
 }
 
 void sim_fdp_map_clear(struct sim_fdp_ns *f)
@@ -106,6 +154,7 @@ void sim_fdp_ns_reshape(struct sim_ns *ns)
 	sim_fdp_map_clear(f);
 	describe(f);
 	f->head->blocks = sim_media_gen(&ns->media);
+	sim_fdp_fit(f->g);
 }
 
 /* ---- after a start --------------------------------------------------------------------------- */
@@ -131,12 +180,9 @@ void sim_fdp_list(struct sim_fdp_ns *f)
 			continue;
 		for (uint64_t end = lba + FDP_PAGE; lba < end; lba++) {
 			uint32_t entry = atomic_load_explicit(&f->map[lba], memory_order_relaxed);
-			struct fdp_log *log;
 
-			if (!entry)
-				continue;
-			log = &f->g->log[entry - 1];
-			log->entry[log->nr++] = fdp_entry(f, lba);
+			if (entry)
+				fdp_log_add(&f->g->log[entry - 1], fdp_index(f, lba));
 		}
 	}
 }
@@ -146,7 +192,7 @@ static void found(struct sim_fdp_ns *f, uint64_t lba, uint32_t unit)
 	struct fdp_log *log = &f->g->log[unit];
 	struct fdp_unit *u = &f->g->unit[unit];
 
-	log->entry[log->nr++] = fdp_entry(f, lba);
+	fdp_log_add(log, fdp_index(f, lba));
 	log->found += f->block;
 	if (atomic_load_explicit(&u->written, memory_order_relaxed) < log->found)
 		atomic_store_explicit(&u->written, log->found, memory_order_relaxed);
@@ -280,5 +326,7 @@ void sim_fdp_ns_close(struct sim_ns *ns, bool forget)
 		i++;
 	f->g->ns[i] = f->g->ns[--f->g->nr_ns];
 	ns->fdp = NULL;
+	if (forget)
+		sim_fdp_fit(f->g);
 	drop(f, forget);
 }

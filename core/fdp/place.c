@@ -153,10 +153,12 @@ void sim_fdp_trim(struct sim_ns *ns, uint64_t slba, uint64_t nlb)
 
 static void note(struct sim_fdp_ns *f, struct fdp_log *log, uint64_t slba, uint64_t n)
 {
-	uint32_t *e = log->entry + log->nr;
+	const uint32_t base = f->base;
+	const uint8_t shift = f->shift;
+	uint8_t *e = log->entry + (uint64_t)log->nr * FDP_ENTRY;
 
-	for (uint64_t i = 0; i < n; i++)
-		e[i] = fdp_entry(f, slba + i);
+	for (const uint64_t end = slba + n; slba < end; slba++, e += FDP_ENTRY)
+		fdp_log_put(e, base + (uint32_t)(slba >> shift));
 	log->nr += (uint32_t)n;
 }
 

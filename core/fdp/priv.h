@@ -133,15 +133,18 @@ struct fdp_map_head {
 /* ---- what does not -------------------------------------------------------------------------- */
 
 /**
- * struct fdp_log - which blocks a unit holds, or held: 4 bytes each, in the order they came
- * @entry: NSID - 1 in the upper 8 bits, LBA >> sim_fdp_ns.shift below
+ * struct fdp_log - which blocks a unit holds, or held: 3 bytes each, in the order they came
+ * @entry: fdp_index() of each, the lowest byte first. That several blocks, of several namespaces,
+ *         can have one does no harm: a block is in the unit when its map says so
  * @next: in the list of free units, and 1
  * @found: sectors that a start has found in it
  */
 struct fdp_log {
-	uint32_t *entry;
+	uint8_t *entry;
 	uint32_t nr, next, found;
 };
+#define FDP_ENTRY      3u /* bytes */
+#define FDP_INDEX_MASK 0xffffffu
 
 /** struct fdp_open - of a slot: its lock, and since when its unit has been written to */
 struct fdp_open {
@@ -193,7 +196,8 @@ struct fdp_segment {
 /**
  * struct sim_fdp - the endurance group
  * @cap: sectors of a unit; @block_max: of the largest block; @block_min: of the smallest block that
- *       logs have room for
+ *       logs have room for. Not less than there are: what a log leaves of its room is spread over
+ *       pages that are not shared
  * @rgif: bits of a Placement Identifier that are the reclaim group
  * @units: of a reclaim group; unit number n is in group n % nrg
  * @target: by reclaim group and domain: units the collector writes to, and 1
@@ -237,7 +241,10 @@ struct sim_fdp {
  * @used: a bit a page of @map: it counts
  * @valid: by unit, sectors of this namespace in it
  * @block: sectors of a block; @bytes: of a block with its metadata
+ * @room: sectors of a block that logs have room for on its account: @block, or less before a Format
  * @shift: LBAs that an entry of a unit's log stands for, log2
+ * @base: the index of the first of them, @span: how many indices; modulo 1 << 24. They change only
+ *        when no block is in a unit
  * @rg: the reclaim group the controller chooses, when it may
  */
 struct sim_fdp_ns {
@@ -249,7 +256,7 @@ struct sim_fdp_ns {
 	uint64_t len, pages;
 	bool own_memory;
 	_Atomic uint32_t *valid;
-	uint32_t block, bytes;
+	uint32_t block, bytes, room, base, span;
 	uint8_t shift;
 	_Atomic uint32_t lock; /* a page is made to count by one thread at a time */
 	_Atomic uint32_t rg;
@@ -284,9 +291,28 @@ static inline bool fdp_page_counts(const struct sim_fdp_ns *f, uint64_t page)
 	return atomic_load_explicit(&f->used[page / 64], memory_order_acquire) >> (page % 64) & 1;
 }
 
-static inline uint32_t fdp_entry(const struct sim_fdp_ns *f, uint64_t lba)
+static inline uint32_t fdp_index(const struct sim_fdp_ns *f, uint64_t lba)
 {
-	return (f->ns->nsid - 1) << 24 | (uint32_t)(lba >> f->shift);
+	return (f->base + (uint32_t)(lba >> f->shift)) & FDP_INDEX_MASK;
+}
+
+static inline void fdp_log_put(uint8_t *e, uint32_t index)
+{
+	e[0] = (uint8_t)index;
+	e[1] = (uint8_t)(index >> 8);
+	e[2] = (uint8_t)(index >> 16);
+}
+
+static inline void fdp_log_add(struct fdp_log *log, uint32_t index)
+{
+	fdp_log_put(log->entry + (uint64_t)log->nr++ * FDP_ENTRY, index);
+}
+
+static inline uint32_t fdp_log_get(const struct fdp_log *log, uint32_t i)
+{
+	const uint8_t *e = log->entry + (uint64_t)i * FDP_ENTRY;
+
+	return e[0] | (uint32_t)e[1] << 8 | (uint32_t)e[2] << 16;
 }
 
 /* group.c */
@@ -299,6 +325,9 @@ void sim_fdp_memory_free(const struct sim_fdp *g, void *mem, uint64_t len);
 /** sim_fdp_room() - logs have room for blocks of @sectors; writer side held. Return: 0 or
  * %SIM_ENOMEM, with everything as it was. */
 int sim_fdp_room(struct sim_fdp *g, uint32_t sectors);
+/** sim_fdp_fit() - logs need not have room for smaller blocks than there are any more; where there
+ * is no memory to do it, they keep it. Writer side held. */
+void sim_fdp_fit(struct sim_fdp *g);
 /** sim_fdp_enough() - can units hold blocks of @sectors? Else a sentence in @msg. */
 bool sim_fdp_enough(const struct sim_fdp *g, uint32_t sectors, struct sim_msg *msg);
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "admin.h"
+#include "../../core/persist/persist.h"
 #include "../../store/store.h"
 
 #define MIB (1ull << 20)
@@ -45,6 +46,7 @@ enum {
  * @dropped: media that were dropped, freed at the end as a daemon would later
  * @make_err: what make() fails with; @put_err: the same of the journal's put
  * @syncs:  how often the journal was to be made durable
+ * @logs:   bytes of the logs of reclaim units there are
  * @calls:  calls of the ports that change what survives; @die_at: at which of them the process
  *          dies: from there on nothing it does survives. UINT32_MAX: never
  */
@@ -56,6 +58,7 @@ struct nfx {
 	struct sim_store *dropped[1024];
 	unsigned int nr_dropped, makes, lives, syncs;
 	int make_err, put_err;
+	uint64_t logs;
 	unsigned int calls, die_at;
 	struct sim_journal_port real;
 	char dir[32];
@@ -145,6 +148,7 @@ static inline void *nfx_area(void *opaque, uint16_t type, uint64_t key, uint64_t
 {
 	struct nfx *f = opaque;
 
+	f->logs += type == SIM_REC_FDP_LOG ? len : 0;
 	return f->real.area(f->real.opaque, type, key, len, fresh);
 }
 
@@ -153,6 +157,7 @@ static inline void nfx_area_free(void *opaque, uint16_t type, uint64_t key, void
 {
 	struct nfx *f = opaque;
 
+	f->logs -= type == SIM_REC_FDP_LOG ? len : 0;
 	f->real.area_free(f->real.opaque, type, key, mem, len, forget && nfx_lives(f));
 }
 

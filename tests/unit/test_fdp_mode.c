@@ -9,6 +9,7 @@ enum { ST_FDP_DISABLED = 0x029, ST_HANDLE_LIST = 0x02a };
 enum { FID_FDP = 0x1d, FID_EVENTS = 0x1e };
 
 #define NRUH 4u
+#define KIB  1024ull
 
 static struct nfx *fx_new(void)
 {
@@ -328,12 +329,92 @@ static void test_directive(void **state)
 	nfx_free(f);
 }
 
+/* ---- logs ------------------------------------------------------------------------------------ */
+
+#define PART (16 * MIB) /* a namespace of create() */
+
+/* @bytes from @at on are written, through one of the handle's reclaim groups */
+static void put(struct nfx *f, uint32_t nsid, unsigned int shift, uint64_t at, uint64_t bytes,
+		uint32_t rg)
+{
+	struct drv_cmd cmd = {.dw = {[0] = 0x08, [1] = nsid}};
+
+	cmd.dw[10] = (uint32_t)(at >> shift);
+	cmd.dw[12] = ((uint32_t)(bytes >> shift) - 1) | 2u << 20;
+	cmd.dw[13] = rg << 31;
+	assert_int_equal(drv_io(f->d, &cmd, 0, 0, NULL), ST_OK);
+}
+
+/* all of it once, and then anywhere, until every unit was collected a few times */
+static void put_all(struct nfx *f, uint32_t nsid, unsigned int shift, uint32_t *seed)
+{
+	for (uint64_t at = 0; at < PART; at += 64 * KIB)
+		put(f, nsid, shift, at, 64 * KIB, at / (64 * KIB) % 2);
+	for (unsigned int i = 0; i < 3 * PART / (4 * KIB); i++) {
+		*seed = *seed * 1664525 + 1013904223;
+		put(f, nsid, shift, (uint64_t)(*seed >> 8) % (PART / (4 * KIB)) * (4 * KIB),
+		    4 * KIB, *seed >> 31);
+	}
+}
+
+/*
+ * Namespaces share the entries of logs, which are as many as the units have of the smallest blocks
+ * there are, whoever comes and goes: what is in a unit is found when it is collected, and a start
+ * finds all of it.
+ */
+static void test_logs(void **state)
+{
+	struct nfx *f = nfx_new(64 * MIB, false);
+	uint32_t ns[4], seed = 5;
+	uint64_t large;
+
+	f->p.fdp = (struct sim_fdp_params){.on = true, .runs = MIB, .nrg = 2, .nruh = 4, .op = 10};
+	nfx_restart(f);
+	assert_int_equal(ns_delete(f->d, 1), ST_OK);
+	large = f->logs; /* the largest that hosts can choose are 4 KiB */
+	for (uint16_t i = 0; i < 4; i++)
+		assert_int_equal(create(f, 4, 1, 1, &(uint16_t){i}, &ns[i]), ST_OK);
+	assert_int_equal(f->logs, large);
+	for (unsigned int i = 0; i < 4; i++)
+		put_all(f, ns[i], 12, &seed);
+	assert_int_equal(valid(f), 4 * PART);
+
+	assert_int_equal(format(f, ns[1], 0), ST_OK);
+	assert_int_equal(f->logs, 8 * large);
+	assert_int_equal(valid(f), 3 * PART);
+	put_all(f, ns[1], 9, &seed);
+	put_all(f, ns[2], 12, &seed);
+	assert_int_equal(valid(f), 4 * PART);
+	nfx_restart(f);
+	assert_int_equal(f->logs, 8 * large);
+	assert_int_equal(valid(f), 4 * PART);
+	put_all(f, ns[0], 12, &seed);
+	assert_int_equal(ns_delete(f->d, ns[0]), ST_OK);
+	assert_int_equal(f->logs, 8 * large);
+	assert_int_equal(create(f, 0, 1, 1, &(uint16_t){0}, &ns[0]), ST_OK);
+	put_all(f, ns[0], 9, &seed);
+	put_all(f, ns[3], 12, &seed);
+	assert_int_equal(valid(f), 4 * PART);
+
+	assert_int_equal(ns_delete(f->d, ns[1]), ST_OK);
+	assert_int_equal(f->logs, 8 * large);
+	assert_int_equal(format(f, ns[0], 4), ST_OK);
+	assert_int_equal(f->logs, large);
+	put_all(f, ns[0], 12, &seed);
+	put_all(f, ns[2], 12, &seed);
+	assert_int_equal(valid(f), 3 * PART);
+	nfx_restart(f);
+	assert_int_equal(f->logs, large);
+	assert_int_equal(valid(f), 3 * PART);
+	nfx_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_feature),	  cmocka_unit_test(test_switch),
 		cmocka_unit_test(test_create),	  cmocka_unit_test(test_format_and_delete),
-		cmocka_unit_test(test_directive),
+		cmocka_unit_test(test_directive),	  cmocka_unit_test(test_logs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
