@@ -263,7 +263,9 @@ static void table(const struct bench_core *c, const struct bench_zones *z,
 			printf("   %.2f x without", c->ns[op] / c->plain[op]);
 		putchar('\n');
 	}
-	printf("  %-32s %8.1f bytes a written block\n", "memory of data placement", c->fdp_bytes);
+	printf("  %-32s %8.2f bytes a written block\n", "memory of data placement", c->fdp_bytes);
+	printf("  %-32s %8.2f bytes a written block\n", "... overwritten, fdp.op 25",
+	       c->fdp_bytes_used);
 
 	bench_zones_table(z);
 	for (unsigned int d = 0; d < n; d++) {
@@ -295,7 +297,8 @@ static void json(const struct bench_core *c, const struct bench_zones *z,
 		printf("%s{\"name\":\"%s\",\"ns\":%.1f,\"memcpy_ns\":%.1f,\"plain_ns\":%.1f}",
 		       op ? "," : "", bench_core_name(op), c->ns[op], c->memcpy[op],
 		       c->plain[op]);
-	printf("],\"fdp_bytes_a_block\":%.2f},\"zoned\":", c->fdp_bytes);
+	printf("],\"fdp_bytes_a_block\":%.2f,\"fdp_bytes_a_block_used\":%.2f},\"zoned\":",
+	       c->fdp_bytes, c->fdp_bytes_used);
 	bench_zones_json(z);
 	printf(",\"doors\":{");
 	for (unsigned int d = 0; d < n; d++) {

@@ -67,10 +67,11 @@ enum bench_core_op {
  * @plain:  the same command without protection information, or data placement, likewise; 0: it has
  *          none
  * @fdp_bytes: of memory that data placement takes for a block that was written
+ * @fdp_bytes_used: the same with 25 % of over-provisioning, when every reclaim unit was used
  */
 struct bench_core {
 	double ns[CORE_NR_OPS], memcpy[CORE_NR_OPS], plain[CORE_NR_OPS];
-	double fdp_bytes;
+	double fdp_bytes, fdp_bytes_used;
 };
 
 const char *bench_core_name(enum bench_core_op op);
@@ -98,8 +99,13 @@ int bench_client(const char *node, uint64_t t0, int server, unsigned int rounds,
 /** bench_door_parse() - take one line of bench_client()'s. Return: whether it was one */
 bool bench_door_parse(struct bench_door *d, const char *line);
 
-/** bench_fdp_memory() - see @fdp_bytes. Return: it, or a negative number */
-double bench_fdp_memory(void);
+/**
+ * bench_fdp_memory() - see @fdp_bytes
+ * @over: the blocks are overwritten, until every unit was used
+ * @op:   over-provisioning in percent
+ * Return: bytes a block, or a negative number.
+ */
+double bench_fdp_memory(bool over, unsigned int op);
 
 /** bench_core_run() - time the core. Return: 0, or 1 after a message. */
 int bench_core_run(unsigned int rounds, struct bench_core *r);

@@ -264,8 +264,9 @@ int bench_core_run(unsigned int rounds, struct bench_core *res)
 	for (unsigned int op = 0; op < CORE_NR_OPS; op++)
 		if (measure(r, op, ops[op].bytes > 4096 ? rounds / 8 : rounds, buf, list, res))
 			goto failed;
-	res->fdp_bytes = bench_fdp_memory();
-	ret = res->fdp_bytes < 0;
+	res->fdp_bytes = bench_fdp_memory(false, 7);
+	res->fdp_bytes_used = bench_fdp_memory(true, 25);
+	ret = res->fdp_bytes < 0 || res->fdp_bytes_used < 0;
 	goto out;
 failed:
 	fprintf(stderr, "bench: core: a command failed\n");

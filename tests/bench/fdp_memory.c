@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fdp_memory.c - what Flexible Data Placement keeps of blocks that were written: resident bytes of
- * its areas, with every block of a namespace written once
+ * its areas, with every block of a namespace written once, and overwritten until every unit is used
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +15,8 @@
 
 #define BLOCK	 4096u
 #define NS_BYTES (4ull << 30)
+#define CMD	 32u /* blocks of a command */
+#define TIMES	 3   /* that a block is overwritten */
 #define AREAS	 64
 
 static struct {
@@ -54,25 +56,37 @@ static uint64_t resident(void *mem, uint64_t len)
 	return n;
 }
 
-static int write_all(struct rings *r, void *buf, uint64_t *list)
+static int write_at(struct rings *r, void *buf, uint64_t *list, uint64_t cmd)
 {
-	for (uint64_t lba = 0; lba < NS_BYTES / BLOCK; lba += 32) {
-		uint32_t sqe[16] = { 0x01, 1 };
+	uint32_t sqe[16] = { 0x01, 1 };
 
-		rings_prps(sqe, buf, 32 * BLOCK, list);
-		sqe[10] = (uint32_t)lba;
-		sqe[12] = 31;
-		if (rings_exec(r, &r->io, sqe))
+	rings_prps(sqe, buf, CMD * BLOCK, list);
+	sqe[10] = (uint32_t)(cmd * CMD);
+	sqe[12] = CMD - 1;
+	return rings_exec(r, &r->io, sqe);
+}
+
+/* each block once; then, where they are to be overwritten, anywhere */
+static int write_all(struct rings *r, void *buf, uint64_t *list, bool over)
+{
+	const uint64_t cmds = NS_BYTES / BLOCK / CMD;
+	uint64_t x = 88172645463325252ull;
+
+	for (uint64_t i = 0; i < (over ? 1 + TIMES : 1) * cmds; i++) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		if (write_at(r, buf, list, i < cmds ? i : x % cmds))
 			return -1;
 	}
 	return 0;
 }
 
-double bench_fdp_memory(void)
+double bench_fdp_memory(bool over, unsigned int op)
 {
 	struct sim_subsys_params sp = {
 		.nqn = "nqn.2019-08.org.qemu:bench",
-		.fdp = { .on = true, .runs = 16u << 20, .nrg = 1, .nruh = 2, .op = 7 },
+		.fdp = { .on = true, .runs = 16u << 20, .nrg = 1, .nruh = 2, .op = op },
 	};
 	struct sim_ctrl_params cp = {
 		.serial = "bench",
@@ -99,6 +113,7 @@ double bench_fdp_memory(void)
 	struct sim_fn *fn;
 	double ret = -1;
 
+	nr_areas = 0;
 	store_clock(&sp.clock);
 	store_anon_areas(&under);
 	sp.journal = under;
@@ -111,7 +126,7 @@ double bench_fdp_memory(void)
 	if (!fn || sim_ns_add(s, fn, &np, &msg) < 0 || rings_up(&rings, fn))
 		goto out;
 	memset(buf, 0x5a, 131072);
-	if (write_all(&rings, buf, list))
+	if (write_all(&rings, buf, list, over))
 		goto out;
 	for (unsigned int i = 0; i < nr_areas; i++)
 		if (areas[i].type >= SIM_REC_FDP && areas[i].type <= SIM_REC_FDP_LOG)
