@@ -176,6 +176,7 @@ struct ring_req {
 	uint64_t big;
 	struct ring_target target;
 	struct iovec fixed;
+	struct ring_rsrc *uses[2]; /* the registered file, the registered buffer */
 	struct ring_req *timed; /* link timeout: what it is for */
 	uint32_t repeats; /* timeout of several shots: how many are left; 0: no end */
 	uint32_t cqe_flags;
@@ -183,6 +184,21 @@ struct ring_req {
 	struct __kernel_timespec ts;
 	uint32_t target_seq;
 	union ring_sqe sqe;
+};
+
+/**
+ * struct ring_rsrc - a registered buffer or file; all under the ring's lock
+ * @next: among those that ended and whose completion finds no room
+ * @refs: its place, while it has one, and the requests that use it
+ * @tag:  the user_data of a completion at its end; 0: there is none
+ * @file: of ours; held while it has its place
+ */
+struct ring_rsrc {
+	struct ring_rsrc *next;
+	uint32_t refs;
+	uint64_t tag;
+	struct iovec buf;
+	struct trap_file *file;
 };
 
 /** struct ring_list - a queue of requests, by @next */
@@ -243,6 +259,7 @@ struct trap_ring {
 	uint32_t nr_reqs, nr_used; /* made, and not free */
 
 	struct ring_list deferred, overflow;
+	struct ring_rsrc *tags, **tags_tail; /* overflown as well, behind @overflow */
 	uint32_t nr_active; /* started, not complete */
 	uint32_t drain_left; /* of the chain with IOSQE_IO_DRAIN that was started */
 	struct ring_req *timers;
@@ -250,11 +267,8 @@ struct trap_ring {
 
 	struct ring_wait *waits;
 	int evfd;
-	struct iovec *bufs;
-	uint32_t nr_bufs;
-	struct trap_file **files; /* NULL entries: nothing there, or nothing of ours */
-	uint8_t *foreign;	  /* there is a file, not ours */
-	uint32_t nr_files;
+	struct ring_rsrc **bufs, **files; /* NULL entries: nothing there */
+	uint32_t nr_bufs, nr_files;
 
 	/* the polling thread's */
 	uint64_t idle_ns, busy_until;
@@ -374,6 +388,13 @@ static inline struct ring_req *ring_list_pop(struct ring_list *l)
 bool ring_post(struct ring_req *q);
 /** ring_post_more() - one of several of @q's, if there is room. Return: whether there was. */
 bool ring_post_more(struct ring_req *q, int32_t res);
+/** ring_post_tag() - that a resource's last use ended. Return: whether @n may be freed. */
+bool ring_post_tag(struct trap_ring *r, struct ring_rsrc *n);
+/** ring_overflown() - are there completions that found no room? */
+static inline bool ring_overflown(const struct trap_ring *r)
+{
+	return r->overflow.head || r->tags;
+}
 /** ring_flush() - overflown completions, as far as there is room */
 void ring_flush(struct trap_ring *r);
 /** ring_announce() - completions were posted: eventfd, waiters */
@@ -450,9 +471,12 @@ struct ring_reg {
 bool ring_is_open(struct trap *t, pid_t tid, int fd);
 /** ring_is_anon() - is it one of the kernel's anonymous files, this kind of it? */
 bool ring_is_anon(struct trap *t, pid_t tid, int fd, const char *kind);
-/** ring_file() - what SQE descriptor @fd means; r->lock held */
-void ring_file(struct trap_ring *r, const struct ring_who *who, int fd, bool fixed,
-	       struct ring_target *out);
+/** ring_file() - @q's target: what its SQE's descriptor means; r->lock held */
+void ring_file(struct ring_req *q, const struct ring_who *who);
+/** ring_buffer() - @q's registered buffer, in @q->fixed, if there is one; r->lock held */
+void ring_buffer(struct ring_req *q);
+/** ring_uses_end() - @q does not need its resources any more; r->lock held */
+void ring_uses_end(struct ring_req *q);
 long ring_reg_buffers(const struct ring_reg *g);
 long ring_reg_buffers2(const struct ring_reg *g);
 long ring_reg_buffers_update(const struct ring_reg *g);

@@ -6,6 +6,7 @@
  * Nothing is ever lost (IORING_FEAT_NODROP): a request whose entry finds no room stays a request
  * until the program has made room and entered, so the overflow needs no memory of its own.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,12 +29,12 @@ static struct io_uring_cqe *entry(struct trap_ring *r, uint32_t pos)
 	return (struct io_uring_cqe *)(r->cq->cqes + (size_t)size * (pos & (r->cq_entries - 1)));
 }
 
-/* Return: whether there was room */
-static bool write_entry(struct ring_req *q)
+/* @result: of an entry with big_cqe, or NULL. Return: whether there was room */
+static bool write_entry(struct trap_ring *r, const struct io_uring_cqe *what,
+			const uint64_t *result)
 {
-	struct trap_ring *r = q->ring;
 	bool mixed = r->flags & IORING_SETUP_CQE_MIXED;
-	bool big = q->flags & RING_BIG && !(r->flags & IORING_SETUP_CQE32);
+	bool big = result && !(r->flags & IORING_SETUP_CQE32);
 	uint32_t used = r->cq_tail - atomic_load_explicit(&r->cq->head, memory_order_acquire);
 	uint32_t pos = r->cq_tail & (r->cq_entries - 1), need = 1;
 	struct io_uring_cqe *e;
@@ -53,16 +54,32 @@ static bool write_entry(struct ring_req *q)
 		need--;
 		e = entry(r, r->cq_tail);
 	}
-	e->user_data = q->sqe.s.user_data;
-	e->res = q->res;
-	e->flags = q->cqe_flags | (need == 2 ? IORING_CQE_F_32 : 0);
+	e->user_data = what->user_data;
+	e->res = what->res;
+	e->flags = what->flags | (need == 2 ? IORING_CQE_F_32 : 0);
 	if (need == 2 || r->flags & IORING_SETUP_CQE32) {
-		e->big_cqe[0] = q->flags & RING_BIG ? q->big : 0;
+		e->big_cqe[0] = result ? *result : 0;
 		e->big_cqe[1] = 0;
 	}
 	r->cq_tail += need;
 	atomic_store_explicit(&r->cq->tail, r->cq_tail, memory_order_release);
 	return true;
+}
+
+static bool write_req(const struct ring_req *q)
+{
+	struct io_uring_cqe e = { .user_data = q->sqe.s.user_data,
+				  .res = q->res,
+				  .flags = q->cqe_flags };
+
+	return write_entry(q->ring, &e, q->flags & RING_BIG ? &q->big : NULL);
+}
+
+static bool write_tag(struct trap_ring *r, const struct ring_rsrc *n)
+{
+	struct io_uring_cqe e = { .user_data = n->tag };
+
+	return write_entry(r, &e, NULL);
 }
 
 bool ring_post(struct ring_req *q)
@@ -74,7 +91,7 @@ bool ring_post(struct ring_req *q)
 	r->ev_due = true;
 	if (q->sqe.s.opcode != IORING_OP_TIMEOUT)
 		r->nr_posted++;
-	if (!r->overflow.head && write_entry(q))
+	if (!ring_overflown(r) && write_req(q))
 		return true;
 	ring_list_add(&r->overflow, q);
 	ring_set_flag(r, IORING_SQ_CQ_OVERFLOW, true);
@@ -86,25 +103,49 @@ bool ring_post_more(struct ring_req *q, int32_t res)
 	struct trap_ring *r = q->ring;
 	bool posted;
 
-	if (r->closing || r->overflow.head)
+	if (r->closing || ring_overflown(r))
 		return false;
 	q->res = res;
 	q->cqe_flags = IORING_CQE_F_MORE;
-	posted = write_entry(q);
+	posted = write_req(q);
 	q->cqe_flags = 0;
 	r->ev_due |= posted;
 	return posted;
 }
 
+/* The memory of a resource is where its completion waits, as that of a request is. */
+bool ring_post_tag(struct trap_ring *r, struct ring_rsrc *n)
+{
+	if (r->closing || !n->tag)
+		return true;
+	r->ev_due = true;
+	r->nr_posted++;
+	if (!ring_overflown(r) && write_tag(r, n))
+		return true;
+	n->next = NULL;
+	*r->tags_tail = n;
+	r->tags_tail = &n->next;
+	ring_set_flag(r, IORING_SQ_CQ_OVERFLOW, true);
+	return false;
+}
+
 void ring_flush(struct trap_ring *r)
 {
+	struct ring_rsrc *n;
 	struct ring_req *q;
 
-	while ((q = r->overflow.head) && write_entry(q)) {
+	while ((q = r->overflow.head) && write_req(q)) {
 		ring_list_pop(&r->overflow);
 		ring_req_free(q);
 	}
-	if (!r->overflow.head)
+	/* they end behind the requests that used them */
+	while (!r->overflow.head && (n = r->tags) && write_tag(r, n)) {
+		r->tags = n->next;
+		if (!r->tags)
+			r->tags_tail = &r->tags;
+		free(n);
+	}
+	if (!ring_overflown(r))
 		ring_set_flag(r, IORING_SQ_CQ_OVERFLOW, false);
 }
 

@@ -28,7 +28,7 @@ static bool wait_over(struct trap_ring *r, const struct ring_wait *w)
 		return ring_ready(r) < r->sq_entries;
 	/* completions that found no room end a wait as well: their flag tells the program */
 	return (int32_t)(r->cq_tail - w->tail) >= 0 || r->nr_timeouts != w->timeouts ||
-	       r->overflow.head;
+	       ring_overflown(r);
 }
 
 static bool cq_empty(struct trap_ring *r)

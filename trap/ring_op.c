@@ -30,16 +30,12 @@ static int32_t nop_issue(struct ring_req *q)
 static int cmd_prep(struct ring_req *q, const struct ring_who *who)
 {
 	const struct io_uring_sqe *s = &q->sqe.s;
-	struct trap_ring *r = q->ring;
 
 	if (s->__pad1 || s->uring_cmd_flags & ~IORING_URING_CMD_FIXED)
 		return -EINVAL;
 	q->fixed = (struct iovec){ 0 };
-	if (s->uring_cmd_flags & IORING_URING_CMD_FIXED) {
-		/* missing buffers are found out when the command is issued */
-		if (s->buf_index < r->nr_bufs)
-			q->fixed = r->bufs[s->buf_index];
-	}
+	if (s->uring_cmd_flags & IORING_URING_CMD_FIXED)
+		ring_buffer(q); /* a missing one is found out when the command is issued */
 	return 0;
 }
 

@@ -5,6 +5,9 @@
  * A buffer is remembered by its address: what makes it fast in the kernel, that its pages are
  * pinned, has no meaning here, but what it promises has (a command may only use what is inside).
  * A file is held, so that a registered node stays open when the program closes its descriptor.
+ *
+ * Both have a place in a table, and are used by requests as they were when these were submitted.
+ * The last of them to let go of one posts its tag.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +26,91 @@
 static int read_mem(const struct ring_reg *g, uint64_t addr, void *buf, size_t len)
 {
 	return trap_vm_read(g->who->tid, addr, buf, len);
+}
+
+/* @tags: of the caller's memory, or 0: none has one */
+static int read_tag(const struct ring_reg *g, uint64_t tags, uint32_t i, uint64_t *tag)
+{
+	*tag = 0;
+	return tags ? read_mem(g, tags + i * sizeof(*tag), tag, sizeof(*tag)) : 0;
+}
+
+/* ---- places and uses; r->lock held -------------------------------------------------------- */
+
+static struct ring_rsrc *rsrc_new(uint64_t tag)
+{
+	struct ring_rsrc *n = calloc(1, sizeof(*n));
+
+	if (n) {
+		n->refs = 1;
+		n->tag = tag;
+	}
+	return n;
+}
+
+static void rsrc_put(struct trap_ring *r, struct ring_rsrc *n)
+{
+	if (!--n->refs && ring_post_tag(r, n))
+		free(n);
+}
+
+/* what is in the place has it no longer */
+static void place_clear(struct trap_ring *r, struct ring_rsrc **place)
+{
+	struct ring_rsrc *n = *place;
+
+	if (!n)
+		return;
+	*place = NULL;
+	if (n->file)
+		trap_file_put(r->rs->t, n->file);
+	n->file = NULL;
+	rsrc_put(r, n);
+}
+
+/* @silent: the program was told that none of it was registered */
+static void table_free(struct trap_ring *r, struct ring_rsrc ***table, uint32_t *nr, bool silent)
+{
+	/* from the end, as Linux */
+	while (*nr) {
+		struct ring_rsrc **place = &(*table)[--*nr];
+
+		if (silent && *place)
+			(*place)->tag = 0;
+		place_clear(r, place);
+	}
+	free(*table);
+	*table = NULL;
+}
+
+static void use(struct ring_req *q, unsigned int i, struct ring_rsrc *n)
+{
+	n->refs++;
+	q->uses[i] = n;
+}
+
+void ring_uses_end(struct ring_req *q)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		struct ring_rsrc *n = q->uses[i];
+
+		q->uses[i] = NULL;
+		if (n)
+			rsrc_put(q->ring, n);
+	}
+}
+
+/* Tags may have been posted: who waits for completions, or counts them? Gives up r->lock. */
+static void unlock_and_tell(struct trap_ring *r)
+{
+	struct ring_list ready;
+
+	ring_list_init(&ready);
+	if (r->nr_counted)
+		ring_timers_count(r, &ready);
+	ring_announce(r);
+	pthread_mutex_unlock(&r->lock);
+	ring_run(r, &ready);
 }
 
 /* ---- buffers ------------------------------------------------------------------------------ */
@@ -123,11 +211,27 @@ static int check_bufs(const struct ring_reg *g, const struct iovec *v, uint32_t 
 	return err;
 }
 
-/* @sparse: no list, all holes */
-static long add_buffers(const struct ring_reg *g, uint64_t addr, uint32_t nr, bool sparse)
+/* Return: a resource in *@out, or none for a hole; 0 or -errno */
+static int buf_new(const struct iovec *v, uint64_t tag, struct ring_rsrc **out)
+{
+	*out = NULL;
+	if (!v->iov_base)
+		return tag ? -EINVAL : 0;
+	*out = rsrc_new(tag);
+	if (!*out)
+		return -ENOMEM;
+	(*out)->buf = *v;
+	return 0;
+}
+
+/* @addr: 0: all are holes */
+static long add_buffers(const struct ring_reg *g, uint64_t addr, uint64_t tags, uint32_t nr)
 {
 	struct trap_ring *r = g->r;
+	struct ring_rsrc **table;
+	uint32_t made = 0;
 	struct iovec *v;
+	uint64_t tag;
 	int err = 0;
 
 	if (r->bufs)
@@ -135,47 +239,35 @@ static long add_buffers(const struct ring_reg *g, uint64_t addr, uint32_t nr, bo
 	if (!nr || nr > MAX_BUFS)
 		return -EINVAL;
 	v = calloc(nr, sizeof(*v));
-	if (!v)
-		return -ENOMEM;
-	if (!sparse)
+	table = calloc(nr, sizeof(struct ring_rsrc *));
+	if (!v || !table)
+		err = -ENOMEM;
+	if (!err && addr)
 		err = read_mem(g, addr, v, nr * sizeof(*v));
-	if (!err && !sparse)
+	if (!err && addr)
 		err = check_bufs(g, v, nr);
-	if (err) {
-		free(v);
-		return err;
+	while (!err && made < nr) {
+		err = read_tag(g, tags, made, &tag);
+		if (!err)
+			err = buf_new(&v[made], tag, &table[made]);
+		if (!err)
+			made++;
 	}
+	free(v);
 	pthread_mutex_lock(&r->lock);
-	r->bufs = v;
-	r->nr_bufs = nr;
+	if (err) {
+		table_free(r, &table, &made, true);
+	} else {
+		r->bufs = table;
+		r->nr_bufs = nr;
+	}
 	pthread_mutex_unlock(&r->lock);
-	return 0;
+	return err;
 }
 
 long ring_reg_buffers(const struct ring_reg *g)
 {
-	return add_buffers(g, g->arg, g->nr, false);
-}
-
-/* Tags are not offered (IORING_FEAT_RSRC_TAGS is not set): a list of them is refused unless empty.
- * Return: 0 or -errno. */
-static int check_tags(const struct ring_reg *g, uint64_t addr, uint32_t nr)
-{
-	uint64_t tag[64];
-
-	while (addr && nr) {
-		uint32_t n = nr < 64 ? nr : 64;
-
-		if (read_mem(g, addr, tag, n * sizeof(tag[0])))
-			return -EFAULT;
-		for (uint32_t i = 0; i < n; i++) {
-			if (tag[i])
-				return -EINVAL;
-		}
-		addr += n * sizeof(tag[0]);
-		nr -= n;
-	}
-	return 0;
+	return g->arg ? add_buffers(g, g->arg, 0, g->nr) : -EFAULT;
 }
 
 /* struct io_uring_rsrc_register, whose size the caller says. Return: 0 or -errno. */
@@ -189,7 +281,7 @@ static int read_rsrc(const struct ring_reg *g, struct io_uring_rsrc_register *rr
 		return -EINVAL;
 	if (rr->flags & IORING_RSRC_REGISTER_SPARSE && rr->data)
 		return -EINVAL;
-	return check_tags(g, rr->tags, rr->nr);
+	return 0;
 }
 
 long ring_reg_buffers2(const struct ring_reg *g)
@@ -199,7 +291,7 @@ long ring_reg_buffers2(const struct ring_reg *g)
 
 	if (err)
 		return err;
-	return add_buffers(g, rr.data, rr.nr, rr.flags & IORING_RSRC_REGISTER_SPARSE);
+	return add_buffers(g, rr.data, rr.tags, rr.nr);
 }
 
 static int read_update2(const struct ring_reg *g, struct io_uring_rsrc_update2 *up)
@@ -210,7 +302,7 @@ static int read_update2(const struct ring_reg *g, struct io_uring_rsrc_update2 *
 		return -EFAULT;
 	if (!up->nr || up->resv || up->resv2)
 		return -EINVAL;
-	return check_tags(g, up->tags, up->nr);
+	return 0;
 }
 
 long ring_reg_buffers_update(const struct ring_reg *g)
@@ -224,19 +316,28 @@ long ring_reg_buffers_update(const struct ring_reg *g)
 		return err;
 	if (!r->bufs)
 		return -ENXIO;
+	if (up.offset + up.nr < up.nr)
+		return -EOVERFLOW;
 	if (up.offset > r->nr_bufs || up.nr > r->nr_bufs - up.offset)
 		return -EINVAL;
 	for (i = 0; i < up.nr; i++) {
+		struct ring_rsrc *n = NULL;
 		struct iovec v;
+		uint64_t tag;
 
 		err = read_mem(g, up.data + i * sizeof(v), &v, sizeof(v));
 		if (!err)
+			err = read_tag(g, up.tags, i, &tag);
+		if (!err)
 			err = check_bufs(g, &v, 1);
+		if (!err)
+			err = buf_new(&v, tag, &n);
 		if (err)
 			break;
 		pthread_mutex_lock(&r->lock);
-		r->bufs[up.offset + i] = v;
-		pthread_mutex_unlock(&r->lock);
+		place_clear(r, &r->bufs[up.offset + i]);
+		r->bufs[up.offset + i] = n;
+		unlock_and_tell(r);
 	}
 	return i ? (long)i : err;
 }
@@ -248,11 +349,20 @@ long ring_unreg_buffers(const struct ring_reg *g)
 	if (!r->bufs)
 		return -ENXIO;
 	pthread_mutex_lock(&r->lock);
-	free(r->bufs);
-	r->bufs = NULL;
-	r->nr_bufs = 0;
-	pthread_mutex_unlock(&r->lock);
+	table_free(r, &r->bufs, &r->nr_bufs, false);
+	unlock_and_tell(r);
 	return 0;
+}
+
+void ring_buffer(struct ring_req *q)
+{
+	struct trap_ring *r = q->ring;
+	uint16_t i = q->sqe.s.buf_index;
+
+	if (i >= r->nr_bufs || !r->bufs[i])
+		return;
+	q->fixed = r->bufs[i]->buf;
+	use(q, 1, r->bufs[i]);
 }
 
 /* ---- files -------------------------------------------------------------------------------- */
@@ -277,48 +387,32 @@ bool ring_is_anon(struct trap *t, pid_t tid, int fd, const char *kind)
 	return n == (ssize_t)strlen(kind) && !memcmp(text, kind, (size_t)n);
 }
 
-static void put_file(struct trap_ring *r, uint32_t i)
+/* Return: a resource in *@out, or none for -1, an empty place; 0 or -errno */
+static int file_new(const struct ring_reg *g, int32_t fd, uint64_t tag, struct ring_rsrc **out)
 {
-	if (r->files[i])
-		trap_file_put(r->rs->t, r->files[i]);
-	r->files[i] = NULL;
-	r->foreign[i] = 0;
+	struct trap *t = g->r->rs->t;
+	struct trap_file *f;
+
+	*out = NULL;
+	if (fd == -1)
+		return tag ? -EINVAL : 0;
+	f = trap_file_get_ref(t, g->who->tid, fd);
+	if (!f && !ring_is_open(t, g->who->tid, fd))
+		return -EBADF;
+	*out = rsrc_new(tag);
+	if (*out)
+		(*out)->file = f;
+	else if (f)
+		trap_file_put(t, f);
+	return *out ? 0 : -ENOMEM;
 }
 
-/* Return: 0 or -EBADF; -1 is an empty place */
-static int set_file(struct trap_ring *r, const struct ring_who *who, uint32_t i, int32_t fd)
-{
-	struct trap *t = r->rs->t;
-	struct trap_file *f = NULL;
-	bool foreign = false;
-
-	if (fd != -1) {
-		f = trap_file_get_ref(t, who->tid, fd);
-		foreign = !f && ring_is_open(t, who->tid, fd);
-		if (!f && !foreign)
-			return -EBADF;
-	}
-	put_file(r, i);
-	r->files[i] = f;
-	r->foreign[i] = foreign;
-	return 0;
-}
-
-static void free_files(struct trap_ring *r)
-{
-	for (uint32_t i = 0; i < r->nr_files; i++)
-		put_file(r, i);
-	free(r->files);
-	free(r->foreign);
-	r->files = NULL;
-	r->foreign = NULL;
-	r->nr_files = 0;
-}
-
-static long add_files(const struct ring_reg *g, uint64_t addr, uint32_t nr, bool sparse)
+/* @addr: 0: all are empty */
+static long add_files(const struct ring_reg *g, uint64_t addr, uint64_t tags, uint32_t nr)
 {
 	struct trap_ring *r = g->r;
-	int32_t *fds;
+	struct ring_rsrc **table;
+	uint32_t made = 0;
 	int err = 0;
 
 	if (r->files)
@@ -327,33 +421,35 @@ static long add_files(const struct ring_reg *g, uint64_t addr, uint32_t nr, bool
 		return -EINVAL;
 	if (nr > MAX_FILES)
 		return -EMFILE;
-	fds = malloc(nr * sizeof(*fds));
-	if (!fds)
+	table = calloc(nr, sizeof(struct ring_rsrc *));
+	if (!table)
 		return -ENOMEM;
-	memset(fds, 0xff, nr * sizeof(*fds));
-	if (!sparse && read_mem(g, addr, fds, nr * sizeof(*fds))) {
-		free(fds);
-		return -EFAULT;
+	while (!err && made < nr) {
+		int32_t fd = -1;
+		uint64_t tag;
+
+		err = read_tag(g, tags, made, &tag);
+		if (!err && addr)
+			err = read_mem(g, addr + made * sizeof(fd), &fd, sizeof(fd));
+		if (!err)
+			err = file_new(g, fd, tag, &table[made]);
+		if (!err)
+			made++;
 	}
 	pthread_mutex_lock(&r->lock);
-	r->files = calloc(nr, sizeof(*r->files));
-	r->foreign = calloc(nr, 1);
-	if (!r->files || !r->foreign)
-		err = -ENOMEM;
-	else
+	if (err) {
+		table_free(r, &table, &made, true);
+	} else {
+		r->files = table;
 		r->nr_files = nr;
-	for (uint32_t i = 0; i < nr && !err; i++)
-		err = set_file(r, g->who, i, fds[i]);
-	if (err)
-		free_files(r);
+	}
 	pthread_mutex_unlock(&r->lock);
-	free(fds);
 	return err;
 }
 
 long ring_reg_files(const struct ring_reg *g)
 {
-	return add_files(g, g->arg, g->nr, false);
+	return g->arg ? add_files(g, g->arg, 0, g->nr) : -EFAULT;
 }
 
 long ring_reg_files2(const struct ring_reg *g)
@@ -363,10 +459,11 @@ long ring_reg_files2(const struct ring_reg *g)
 
 	if (err)
 		return err;
-	return add_files(g, rr.data, rr.nr, rr.flags & IORING_RSRC_REGISTER_SPARSE);
+	return add_files(g, rr.data, rr.tags, rr.nr);
 }
 
-static long update_files(const struct ring_reg *g, uint32_t offset, uint64_t addr, uint32_t nr)
+static long update_files(const struct ring_reg *g, uint32_t offset, uint64_t addr, uint64_t tags,
+			 uint32_t nr)
 {
 	struct trap_ring *r = g->r;
 	int err = 0;
@@ -374,19 +471,30 @@ static long update_files(const struct ring_reg *g, uint32_t offset, uint64_t add
 
 	if (!r->files)
 		return -ENXIO;
+	if (offset + nr < nr)
+		return -EOVERFLOW;
 	if (!nr || offset > r->nr_files || nr > r->nr_files - offset)
 		return -EINVAL;
 	for (i = 0; i < nr; i++) {
+		struct ring_rsrc *n;
+		uint64_t tag;
 		int32_t fd;
 
-		err = read_mem(g, addr + i * sizeof(fd), &fd, sizeof(fd));
+		err = read_tag(g, tags, i, &tag);
+		if (!err)
+			err = read_mem(g, addr + i * sizeof(fd), &fd, sizeof(fd));
+		if (!err && tag && (fd == IORING_REGISTER_FILES_SKIP || fd == -1))
+			err = -EINVAL;
 		if (err)
 			break;
 		if (fd == IORING_REGISTER_FILES_SKIP)
 			continue;
+		err = file_new(g, fd, tag, &n);
+		/* Linux empties the place before it finds that the new descriptor is none */
 		pthread_mutex_lock(&r->lock);
-		err = set_file(r, g->who, offset + i, fd);
-		pthread_mutex_unlock(&r->lock);
+		place_clear(r, &r->files[offset + i]);
+		r->files[offset + i] = n;
+		unlock_and_tell(r);
 		if (err)
 			break;
 	}
@@ -401,7 +509,7 @@ long ring_reg_files_update(const struct ring_reg *g)
 		return -EFAULT;
 	if (up.resv)
 		return -EINVAL;
-	return update_files(g, up.offset, up.data, g->nr);
+	return update_files(g, up.offset, up.data, 0, g->nr);
 }
 
 long ring_reg_files_update2(const struct ring_reg *g)
@@ -409,7 +517,7 @@ long ring_reg_files_update2(const struct ring_reg *g)
 	struct io_uring_rsrc_update2 up;
 	int err = read_update2(g, &up);
 
-	return err ? err : update_files(g, up.offset, up.data, up.nr);
+	return err ? err : update_files(g, up.offset, up.data, up.tags, up.nr);
 }
 
 long ring_unreg_files(const struct ring_reg *g)
@@ -419,15 +527,21 @@ long ring_unreg_files(const struct ring_reg *g)
 	if (!r->files)
 		return -ENXIO;
 	pthread_mutex_lock(&r->lock);
-	free_files(r);
-	pthread_mutex_unlock(&r->lock);
+	table_free(r, &r->files, &r->nr_files, false);
+	unlock_and_tell(r);
 	return 0;
 }
 
 void ring_rsrc_free(struct trap_ring *r)
 {
-	free_files(r);
-	free(r->bufs);
+	struct ring_rsrc *n;
+
+	table_free(r, &r->files, &r->nr_files, true);
+	table_free(r, &r->bufs, &r->nr_bufs, true);
+	while ((n = r->tags)) {
+		r->tags = n->next;
+		free(n);
+	}
 }
 
 /* ---- what an SQE's descriptor means ------------------------------------------------------- */
@@ -453,18 +567,24 @@ static void look_up(struct trap_ring *r, const struct ring_who *who, int fd,
 	}
 }
 
-void ring_file(struct trap_ring *r, const struct ring_who *who, int fd, bool fixed,
-	       struct ring_target *out)
+void ring_file(struct ring_req *q, const struct ring_who *who)
 {
-	if (fixed) {
-		uint32_t i = (uint32_t)fd;
+	struct trap_ring *r = q->ring;
+	struct ring_target *out = &q->target;
+	int fd = q->sqe.s.fd;
 
-		if (i >= r->nr_files || (!r->files[i] && !r->foreign[i]))
+	if (q->sqe.s.flags & IOSQE_FIXED_FILE) {
+		uint32_t i = (uint32_t)fd;
+		struct ring_rsrc *n = i < r->nr_files ? r->files[i] : NULL;
+
+		if (n)
+			use(q, 0, n);
+		if (!n)
 			out->err = -EBADF;
-		else if (r->foreign[i])
+		else if (!n->file)
 			out->err = -EOPNOTSUPP;
 		else
-			target_of(r->rs->t, r->files[i], out);
+			target_of(r->rs->t, n->file, out);
 		return;
 	}
 	/* one submission, one moment: the same number is the same file */

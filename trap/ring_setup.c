@@ -39,9 +39,10 @@
 	(IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_DEFER_TASKRUN)
 
 /* no SINGLE_MMAP: a memfd has the rings at the offsets they are mapped at, one after the other */
-#define FEATURES                                                                                  \
-	(IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_SQPOLL_NONFIXED |           \
-	 IORING_FEAT_EXT_ARG | IORING_FEAT_NATIVE_WORKERS | IORING_FEAT_CQE_SKIP)
+#define FEATURES                                                                                   \
+	(IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_SQPOLL_NONFIXED |            \
+	 IORING_FEAT_EXT_ARG | IORING_FEAT_NATIVE_WORKERS | IORING_FEAT_CQE_SKIP |                 \
+	 IORING_FEAT_RSRC_TAGS)
 
 #define DEFAULT_IDLE_MS 1000u
 
@@ -170,6 +171,7 @@ struct trap_ring *ring_new(uint32_t sq_entries, uint32_t cq_entries, uint32_t fl
 	r->disabled = flags & IORING_SETUP_R_DISABLED;
 	ring_list_init(&r->deferred);
 	ring_list_init(&r->overflow);
+	r->tags_tail = &r->tags;
 	pthread_mutex_init(&r->lock, NULL);
 	return r;
 }

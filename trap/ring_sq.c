@@ -49,6 +49,7 @@ static struct ring_req *req_get(struct trap_ring *r)
 	r->free = q->next;
 	r->nr_used++;
 	q->next = q->link = q->timed = NULL;
+	q->uses[0] = q->uses[1] = NULL;
 	q->proc = NULL;
 	q->res = 0;
 	q->ahead_of = 0;
@@ -61,6 +62,7 @@ void ring_req_free(struct ring_req *q)
 {
 	struct trap_ring *r = q->ring;
 
+	ring_uses_end(q);
 	ring_proc_put(q->proc);
 	q->proc = NULL;
 	q->next = r->free;
@@ -108,6 +110,8 @@ static void retire(struct ring_req *q)
 		r->drain_left--;
 	if (!post || ring_post(q))
 		ring_req_free(q);
+	else
+		ring_uses_end(q);
 }
 
 static bool is_failure(const struct ring_req *q)
@@ -266,7 +270,7 @@ static int check(struct ring_req *q, const struct ring_who *who)
 	if (s->ioprio || s->personality)
 		return -EINVAL;
 	if (op->file)
-		ring_file(r, who, s->fd, s->flags & IOSQE_FIXED_FILE, &q->target);
+		ring_file(q, who);
 	return op->prep(q, who);
 }
 
