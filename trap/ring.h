@@ -7,7 +7,7 @@
  * maps and we have mapped. Every other ring is the kernel's. Files:
  *
  *   ring_setup.c     io_uring_setup, the memory, a ring's end
- *   ring_find.c      which ring a descriptor is
+ *   ring_find.c      which ring a descriptor is; ring_index.c: or a registered index
  *   ring_enter.c     io_uring_enter, those who wait in it
  *   ring_sq.c        submission entries become requests; links, drains
  *   ring_cq.c        requests become completion entries; overflow, eventfd
@@ -51,6 +51,9 @@
 #define IORING_SETUP_SQE_MIXED (1U << 19)
 #define IORING_CQE_F_SKIP      (1U << 5)
 #define IORING_CQE_F_32	       (1U << 15)
+#endif
+#ifndef IORING_FEAT_REG_REG_RING
+#define IORING_FEAT_REG_REG_RING (1U << 13)
 #endif
 #ifndef IORING_ENTER_ABS_TIMER
 #define IORING_ENTER_ABS_TIMER (1U << 5)
@@ -288,15 +291,27 @@ struct ring_seen {
 
 #define RING_NR_SEEN 64
 
+/** struct ring_index - a ring that a thread has registered
+ * @s:    whose, and which; its @fd is the index
+ * @copy: of the descriptor */
+struct ring_index {
+	struct ring_seen s;
+	int copy;
+};
+
+#define RING_NR_INDEX 128 /* a program tree; each takes two descriptors here */
+
 /** struct trap_rings - the rings of a program tree
  * @all: the loop's turn
  * @poll*: see ring_poll.c */
 struct trap_rings {
 	struct trap *t;
 	struct trap_ring *all;
-	struct dmn_fd notify, timer;
+	struct dmn_fd notify, timer, sweep;
 	_Atomic bool detached;
 	struct ring_seen seen[RING_NR_SEEN];
+	struct ring_index index[RING_NR_INDEX];
+	unsigned int nr_index;
 	struct ring_wait *free_waits;
 	_Atomic unsigned int nr_waits;
 	pthread_mutex_t timer_lock;
@@ -487,6 +502,16 @@ long ring_reg_files_update(const struct ring_reg *g);
 long ring_reg_files_update2(const struct ring_reg *g);
 long ring_unreg_files(const struct ring_reg *g);
 void ring_rsrc_free(struct trap_ring *r);
+
+/* ---- ring_index.c ------------------------------------------------------------------------- */
+
+int ring_index_init(struct trap_rings *rs);
+/** ring_find_index() - as ring_find(), of an index that @tid has registered */
+struct ring_seen *ring_find_index(struct trap_rings *rs, pid_t tid, uint32_t index);
+/** ring_index_end() - @r has no index any more */
+void ring_index_end(struct trap_rings *rs, const struct trap_ring *r);
+long ring_reg_fds(const struct ring_reg *g);
+long ring_unreg_fds(const struct ring_reg *g);
 
 /* ---- ring_poll.c -------------------------------------------------------------------------- */
 

@@ -250,8 +250,11 @@ long trap_ring_enter(struct trap_req *rq)
 	struct trap_ring *r;
 	long ret = 0;
 
-	s = ring_find(rq->t->rings, rq->tid, (int)rq->arg[0]);
-	if (!s || flags & IORING_ENTER_REGISTERED_RING)
+	if (flags & IORING_ENTER_REGISTERED_RING)
+		s = ring_find_index(rq->t->rings, rq->tid, (uint32_t)rq->arg[0]);
+	else
+		s = ring_find(rq->t->rings, rq->tid, (int)rq->arg[0]);
+	if (!s)
 		return TRAP_CONTINUE;
 	r = s->ring;
 	if (flags & ~ENTER_FLAGS)

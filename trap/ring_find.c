@@ -109,4 +109,8 @@ void trap_rings_forget(struct trap *t, pid_t tid)
 		if (t->rings->seen[i].tid == tid)
 			t->rings->seen[i].read_at = 0;
 	}
+	for (unsigned int i = 0; i < RING_NR_INDEX; i++) {
+		if (t->rings->index[i].s.tid == tid)
+			t->rings->index[i].s.read_at = 0;
+	}
 }

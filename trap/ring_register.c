@@ -249,6 +249,8 @@ static long (*const ops[RING_NR_REG])(const struct ring_reg *g) = {
 	[IORING_REGISTER_BUFFERS2] = ring_reg_buffers2,
 	[IORING_REGISTER_BUFFERS_UPDATE] = ring_reg_buffers_update,
 	[IORING_REGISTER_SYNC_CANCEL] = sync_cancel,
+	[IORING_REGISTER_RING_FDS] = ring_reg_fds,
+	[IORING_UNREGISTER_RING_FDS] = ring_unreg_fds,
 	[IORING_REGISTER_IOWQ_AFF] = iowq_aff,
 	[IORING_UNREGISTER_IOWQ_AFF] = iowq_unaff,
 	[IORING_REGISTER_IOWQ_MAX_WORKERS] = iowq_max,
@@ -261,8 +263,10 @@ long trap_ring_register(struct trap_req *rq)
 	struct ring_seen *s;
 
 	if (op & RING_REG_USE_REGISTERED)
-		return TRAP_CONTINUE; /* RING_FDS is not offered, so it can only be another ring */
-	s = ring_find(rq->t->rings, rq->tid, (int)rq->arg[0]);
+		s = ring_find_index(rq->t->rings, rq->tid, (uint32_t)rq->arg[0]);
+	else
+		s = ring_find(rq->t->rings, rq->tid, (int)rq->arg[0]);
+	op &= ~RING_REG_USE_REGISTERED;
 	if (!s)
 		return TRAP_CONTINUE;
 	g.r = s->ring;

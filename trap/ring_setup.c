@@ -42,7 +42,7 @@
 #define FEATURES                                                                                   \
 	(IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_SQPOLL_NONFIXED |            \
 	 IORING_FEAT_EXT_ARG | IORING_FEAT_NATIVE_WORKERS | IORING_FEAT_CQE_SKIP |                 \
-	 IORING_FEAT_RSRC_TAGS)
+	 IORING_FEAT_RSRC_TAGS | IORING_FEAT_REG_REG_RING)
 
 #define DEFAULT_IDLE_MS 1000u
 
@@ -291,6 +291,7 @@ static void ring_close(struct trap_rings *rs, struct trap_ring *r)
 	}
 	if (r->flags & IORING_SETUP_SQPOLL)
 		ring_poll_del(r);
+	ring_index_end(rs, r);
 	inotify_rm_watch(rs->notify.fd, r->wd);
 
 	pthread_mutex_lock(&r->lock);
@@ -461,7 +462,7 @@ int trap_rings_init(struct trap *t)
 		return -ENOMEM;
 	t->rings = rs;
 	rs->t = t;
-	rs->timer.fd = -1;
+	rs->timer.fd = rs->sweep.fd = -1;
 	rs->notify.ready = notify_ready;
 	rs->notify.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	pthread_mutex_init(&rs->poll_lock, NULL);
@@ -474,7 +475,7 @@ int trap_rings_init(struct trap *t)
 	}
 	if (rs->notify.fd < 0)
 		return -errno;
-	if (ring_timer_init(rs))
+	if (ring_timer_init(rs) || ring_index_init(rs))
 		return -ENOMEM;
 	return dmn_loop_add(t->loop, &rs->notify, EPOLLIN);
 }
@@ -493,6 +494,7 @@ void trap_rings_end(struct trap *t)
 
 	dmn_loop_del(t->loop, &rs->notify);
 	dmn_loop_del(t->loop, &rs->timer);
+	dmn_loop_del(t->loop, &rs->sweep);
 	while (rs->all)
 		ring_close(rs, rs->all); /* and what is remembered of it */
 	ring_poll_stop(rs);
@@ -516,6 +518,8 @@ void trap_rings_free(struct trap *t)
 		close(rs->notify.fd);
 	if (rs->timer.fd >= 0)
 		close(rs->timer.fd);
+	if (rs->sweep.fd >= 0)
+		close(rs->sweep.fd);
 	pthread_mutex_destroy(&rs->poll_lock);
 	pthread_cond_destroy(&rs->poll_wake);
 	pthread_cond_destroy(&rs->poll_turn);

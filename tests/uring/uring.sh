@@ -13,7 +13,7 @@ B=$T/bin
 run=$B/nvmesim-run
 cd "$T" || exit 99
 nodes="/dev/nvmesim0 /dev/nvmesim0n1 /dev/nvmesim0n2"
-all="setup io rules chain time overflow register tags mixed meta life signal bad"
+all="setup io rules chain time overflow register tags index mixed meta life signal bad"
 
 if [ "$(id -u)" = 0 ]; then
 	nobody="setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --bounding-set=-all"
@@ -28,7 +28,7 @@ fi
 case $(uname -r) in
 [0-5].* | 6.[0-9].* | 6.1[0-7].*) diag "the kernel's rings are left out: $(uname -r) is older than 6.18" ;;
 *)
-	for t in setup chain time overflow register tags mixed life signal bad rules; do
+	for t in setup chain time overflow register tags index mixed life signal bad rules; do
 		"$B/test_$t" >out 2>&1 </dev/null
 		rc=$?
 		if [ $rc = 77 ]; then
@@ -54,7 +54,7 @@ runs "run door: place" "$run" -c "$B/place.conf" -- "$B/test_place" /dev/nvmesim
 runs "run door, $who: place" $nobody "$run" -c "$B/place.conf" -- "$B/test_place" /dev/nvmesim0 /dev/nvmesim0n1 \
 	/dev/nvmesim1n1
 runs "a static program" "$run" -c "$B/uring.conf" -- "$B/uring_static" /dev/nvmesim0 /dev/nvmesim0n1
-for t in setup io life; do
+for t in setup io life index; do
 	# shellcheck disable=SC2086
 	runs "where kcmp is forbidden: $t" "$NVMESIM_BUILD/tests/e2e/run_deny" kcmp \
 		"$run" -c "$B/uring.conf" -- "$B/test_$t" $nodes
@@ -66,7 +66,7 @@ $nobody "$B/nvmesim" -c "$B/uring.conf" --no-cuse --foreground --socket "$T/sock
 daemon=$!
 at_exit "kill $daemon 2>/dev/null"
 wait_for 10 test -S socket
-for t in io register tags life signal bad meta; do
+for t in io register tags index life signal bad meta; do
 	# shellcheck disable=SC2086
 	runs "attached: $t" env UR_SUPERVISOR=$daemon $nobody "$run" --attach="$T/socket" -- "$B/test_$t" $nodes
 done
