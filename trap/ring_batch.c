@@ -82,7 +82,8 @@ static unsigned int join(const struct iovec *v, unsigned int nr, struct iovec *o
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < nr; i++) {
-		if (n && (char *)out[n - 1].iov_base + out[n - 1].iov_len == v[i].iov_base)
+		if (n && (uintptr_t)out[n - 1].iov_base + out[n - 1].iov_len ==
+				 (uintptr_t)v[i].iov_base)
 			out[n - 1].iov_len += v[i].iov_len;
 		else
 			out[n++] = v[i];
