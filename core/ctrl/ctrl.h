@@ -17,6 +17,7 @@
 #include "../spec_ext.h"
 #include "../ns/resv.h"
 #include "../subsys/subsys.h"
+#include "counters.h"
 #include "barmem.h"
 #include "coalesce.h"
 #include "dbbuf.h"
@@ -364,7 +365,7 @@ struct sim_sq {
 	_Atomic uint32_t half_at;
 	struct sim_req *cur, *second;
 	mtx_t lock;
-	struct sim_req *reqs, *free, *pending;
+	struct sim_req *reqs_mem, *reqs, *free, *pending;
 	uint32_t nr_reqs, nr_used, nr_completing, nr_out;
 	bool dead;
 	_Atomic bool starved;
@@ -460,23 +461,6 @@ struct sim_aer {
 };
 
 /**
- * struct sim_counters - what SMART reports; survives in a journal cell when there is one
- * Atomic 64-bit words, so that a killed process leaves nothing torn. Scope: NVM subsystem per
- * controller (LID 02h). Units: raw 512-byte sectors; the page divides.
- */
-struct sim_counters {
-	_Atomic uint64_t sectors_read, sectors_written; /* 512 B */
-	_Atomic uint64_t reads, writes;
-	_Atomic uint64_t busy_ns, on_ns; /* on_ns: power-on time before this power-on */
-	_Atomic uint64_t power_cycles, unsafe_shutdowns;
-	_Atomic uint64_t media_errors, error_entries;
-	_Atomic uint64_t warn_temp_min, crit_temp_min;
-	_Atomic uint64_t dirty; /* 1 from power-on (CC.EN = 1) to a completed shutdown */
-	_Atomic uint64_t lsgc; /* LBA Status Generation Counter; 16 bits are reported */
-	_Atomic uint64_t rsvd[2];
-};
-
-/**
  * struct sim_lbas - LBA Status Information (NVM Command Set 1.1, section 5.2.1)
  * @frozen: the log page as the host has begun to read it with Retain Asynchronous Event set
  * @alert:  the log has grown since the last event
@@ -520,8 +504,7 @@ struct sim_ctrl {
 	_Atomic bool kick; /* a queue that waited for a request has one again: ring.c */
 	_Atomic bool queue_fault; /* a queue could not be reached by DMA: CFS on the way out */
 	struct sim_shutdown *shutdown; /* reset.c */
-	_Atomic uint32_t io_running; /* I/O queues being run: Controller Busy Time */
-	_Atomic uint64_t busy_since;
+	struct sim_busy busy;
 
 	struct sim_feat feat;
 	struct sim_aer aer;

@@ -45,6 +45,7 @@ uint16_t sim_ocp_log(struct sim_req *req, uint8_t *page)
 {
 	struct sim_ctrl *c = req->ctrl;
 	const struct sim_counters *n = c->cnt;
+	const struct sim_io_total io = sim_io_total(n);
 	uint64_t used = 0, all = 0;
 
 	for (uint32_t nsid = 1; nsid <= SIM_NN; nsid++) {
@@ -55,9 +56,8 @@ uint16_t sim_ocp_log(struct sim_req *req, uint8_t *page)
 		used += atomic_load(&ns->media.blocks.nr_alloc);
 		all += ns->nsze;
 	}
-	put(page, UNITS_WRITTEN, 8,
-	    atomic_load(&n->sectors_written) * 512 + sim_fdp_moved(c->subsys));
-	put(page, UNITS_READ, 8, atomic_load(&n->sectors_read) * 512);
+	put(page, UNITS_WRITTEN, 8, io.sectors_written * 512 + sim_fdp_moved(c->subsys));
+	put(page, UNITS_READ, 8, io.sectors_read * 512);
 	put(page, BAD_USER + 6, 2, NORMALIZED_GOOD);
 	put(page, BAD_SYSTEM + 6, 2, NORMALIZED_GOOD);
 	put(page, UNCORRECTABLE, 8, atomic_load(&n->media_errors));

@@ -6,6 +6,7 @@
  * being executed. What may still happen is that a pending request is completed by a store.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "../pci/pci.h"
 #include "queue.h"
@@ -24,10 +25,22 @@ void *sim_dma_map(struct sim_ctrl *c, uint64_t iova, size_t len)
 	return (uintptr_t)p % sizeof(struct sim_cqe) ? NULL : p;
 }
 
+/*
+ * A queue is its thread's own, so it has cache lines of its own (and those that processors fetch
+ * with them): two queues side by side would take them from each other.
+ */
+static void *alloc_lines(size_t len)
+{
+	const size_t line = 2 * SIM_LINE, whole = (len + line - 1) / line * line;
+	void *mem = aligned_alloc(line, whole);
+
+	return mem ? memset(mem, 0, whole) : NULL;
+}
+
 static struct sim_cq *cq_new(struct sim_ctrl *c, uint16_t qid, uint64_t iova, uint32_t size,
 			     uint16_t vector, bool irq_enabled)
 {
-	struct sim_cq *cq = calloc(1, sizeof(*cq));
+	struct sim_cq *cq = alloc_lines(sizeof(*cq));
 
 	if (!cq)
 		return NULL;
@@ -51,7 +64,7 @@ static struct sim_cq *cq_new(struct sim_ctrl *c, uint16_t qid, uint64_t iova, ui
 static struct sim_sq *sq_new(struct sim_ctrl *c, uint16_t qid, struct sim_cq *cq, uint64_t iova,
 			     uint32_t size, uint8_t qprio)
 {
-	struct sim_sq *sq = calloc(1, sizeof(*sq));
+	struct sim_sq *sq = alloc_lines(sizeof(*sq));
 
 	if (!sq)
 		return NULL;
@@ -60,9 +73,10 @@ static struct sim_sq *sq_new(struct sim_ctrl *c, uint16_t qid, struct sim_cq *cq
 	 * while their entries are used again.
 	 */
 	sq->nr_reqs = size + (qid ? 0 : c->p.aerl + 2u);
-	sq->reqs = calloc(sq->nr_reqs, sizeof(*sq->reqs));
-	if (!sq->reqs)
+	sq->reqs_mem = calloc(sq->nr_reqs + 2, sizeof(*sq->reqs));
+	if (!sq->reqs_mem)
 		goto free_sq;
+	sq->reqs = sq->reqs_mem + 1; /* with nobody beside them */
 	if (mtx_init(&sq->lock, mtx_plain) != thrd_success)
 		goto free_reqs;
 	sq->ctrl = c;
@@ -80,7 +94,7 @@ static struct sim_sq *sq_new(struct sim_ctrl *c, uint16_t qid, struct sim_cq *cq
 	return sq;
 
 free_reqs:
-	free(sq->reqs);
+	free(sq->reqs_mem);
 free_sq:
 	free(sq);
 	return NULL;
@@ -89,7 +103,7 @@ free_sq:
 void sim_sq_destroy(struct sim_sq *sq)
 {
 	mtx_destroy(&sq->lock);
-	free(sq->reqs);
+	free(sq->reqs_mem);
 	free(sq);
 }
 

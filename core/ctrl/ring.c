@@ -341,24 +341,6 @@ static void bad_doorbell(struct sim_ctrl *c, uint8_t info, uint16_t status)
 }
 
 /*
- * Controller Busy Time counts while any I/O queue is being run. Whoever leaves reads the start
- * before it steps out: the next one to enter may set a new start at once.
- */
-static void busy_enter(struct sim_ctrl *c)
-{
-	if (!atomic_fetch_add(&c->io_running, 1))
-		atomic_store(&c->busy_since, sim_now(c));
-}
-
-static void busy_leave(struct sim_ctrl *c)
-{
-	uint64_t now = sim_now(c), since = atomic_load(&c->busy_since);
-
-	if (atomic_fetch_sub(&c->io_running, 1) == 1 && now > since)
-		atomic_fetch_add_explicit(&c->cnt->busy_ns, now - since, memory_order_relaxed);
-}
-
-/*
  * Not out of range, nor more entries than there is room for. A value written twice is no error
  * here, though the specification names it as a possible one: two threads that each rang for the
  * entries of both do just that.
@@ -372,7 +354,8 @@ bool sim_sq_tail_ok(const struct sim_sq *sq, uint32_t val)
 
 static void sq_doorbell(struct sim_ctrl *c, struct sim_sq *sq, uint32_t val)
 {
-	const bool io = sq->qid;
+	const uint16_t qid = sq->qid; /* the queue may be gone when it has been run */
+	uint64_t since;
 	bool ok;
 
 	if (c->dbbuf.on) {
@@ -386,13 +369,13 @@ static void sq_doorbell(struct sim_ctrl *c, struct sim_sq *sq, uint32_t val)
 		bad_doorbell(c, AER_INVALID_DB_VALUE, SIM_INVALID_FIELD);
 		return;
 	}
-	if (!io) {
+	if (!qid) {
 		sq_run(c, sq);
 		return;
 	}
-	busy_enter(c);
+	since = sim_now(c);
 	sq_run(c, sq);
-	busy_leave(c);
+	sim_busy_add(c, qid, since, sim_now(c));
 }
 
 /* not out of range, nor entries taken that were never posted */

@@ -150,6 +150,20 @@ static void put128(uint8_t field[16], uint64_t v)
 	memcpy(field, &v, sizeof(v));
 }
 
+struct sim_io_total sim_io_total(const struct sim_counters *n)
+{
+	struct sim_io_total t = { atomic_load(&n->before[0]), atomic_load(&n->before[1]),
+				  atomic_load(&n->before[2]), atomic_load(&n->before[3]) };
+
+	for (unsigned int i = 0; i < SIM_IO_STRIPES; i++) {
+		t.sectors_read += atomic_load(&n->io[i].sectors_read);
+		t.sectors_written += atomic_load(&n->io[i].sectors_written);
+		t.reads += atomic_load(&n->io[i].reads);
+		t.writes += atomic_load(&n->io[i].writes);
+	}
+	return t;
+}
+
 static uint64_t data_units(uint64_t sectors)
 {
 	return sectors / SECTORS_PER_UNIT + (sectors % SECTORS_PER_UNIT != 0);
@@ -161,6 +175,7 @@ static uint64_t data_units(uint64_t sectors)
 void sim_smart_fill(struct sim_ctrl *c, struct nvme_smart_log *s)
 {
 	struct sim_counters *n = c->cnt;
+	const struct sim_io_total io = sim_io_total(n);
 	uint64_t warn_min = atomic_load(&n->warn_temp_min);
 	uint64_t crit_min = atomic_load(&n->crit_temp_min);
 
@@ -171,10 +186,10 @@ void sim_smart_fill(struct sim_ctrl *c, struct nvme_smart_log *s)
 	/* spare blocks are a matter of the medium: one without any wear has all of them */
 	s->avail_spare = s->critical_warning & WARN_SPARE ? SPARE_THRESHOLD - 1 : 100;
 	s->spare_thresh = SPARE_THRESHOLD;
-	put128(s->data_units_read, data_units(atomic_load(&n->sectors_read)));
-	put128(s->data_units_written, data_units(atomic_load(&n->sectors_written)));
-	put128(s->host_reads, atomic_load(&n->reads));
-	put128(s->host_writes, atomic_load(&n->writes));
+	put128(s->data_units_read, data_units(io.sectors_read));
+	put128(s->data_units_written, data_units(io.sectors_written));
+	put128(s->host_reads, io.reads);
+	put128(s->host_writes, io.writes);
 	put128(s->ctrl_busy_time, atomic_load(&n->busy_ns) / NS_PER_MIN);
 	put128(s->power_cycles, atomic_load(&n->power_cycles));
 	put128(s->power_on_hours, atomic_load(&n->on_ns) / NS_PER_HOUR);

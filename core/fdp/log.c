@@ -155,12 +155,15 @@ uint16_t sim_log_endurance(struct sim_req *req, uint8_t *page)
 	for (unsigned int i = 0; i < SIM_MAX_CTRL; i++) {
 		struct sim_counters *n = s->ctrl[i] ? s->ctrl[i]->cnt : NULL;
 
+		struct sim_io_total io;
+
 		if (!n)
 			continue;
-		read += atomic_load(&n->sectors_read) << 9;
-		written += atomic_load(&n->sectors_written) << 9;
-		reads += atomic_load(&n->reads);
-		writes += atomic_load(&n->writes);
+		io = sim_io_total(n);
+		read += io.sectors_read << 9;
+		written += io.sectors_written << 9;
+		reads += io.reads;
+		writes += io.writes;
 		bad += atomic_load(&n->media_errors);
 		entries += atomic_load(&n->error_entries);
 	}

@@ -33,24 +33,44 @@ enum sim_range_mode {
 	SIM_RANGE_WRITE, /* has its blocks alone */
 };
 
+#define SIM_RANGE_SHARDS 8
+#define SIM_RANGE_REGION 10 /* log2: blocks of a region, which is in one shard */
+
+/** struct sim_range_link - a claim's place in a shard's list; @next: the claim made before it */
+struct sim_range_link {
+	struct sim_range_link *next, **pprev;
+};
+
 /**
  * struct sim_range - a command's claim on [@slba, @slba + @nlb); on its stack while it executes
  * Two claims that meet in a block, one of them a writer's, follow one another: every command sees
  * every other command whole or not at all, which is what AWUN, NAWUN and ACWU promise. Claims that
- * do not meet never wait for each other but for the few instructions that @sim_ranges.lock guards.
+ * do not meet never wait for each other but for the few instructions that a shard's lock guards,
+ * and for those only where their regions share a shard.
+ * @rs:     whose blocks; for sim_range_lock_all()
+ * @group:  the first of the claims made with one call, which do not wait for each other
+ * @shards: bits: where @link counts
  */
 struct sim_range {
 	uint64_t slba, nlb;
 	enum sim_range_mode mode;
-	struct sim_range *next, **pprev; /* @next: the claim made before this one */
-	struct sim_ranges *rs;		 /* whose blocks; for sim_range_lock_all() */
+	uint32_t shards;
+	struct sim_ranges *rs;
+	const struct sim_range *group;
+	struct sim_range_link link[SIM_RANGE_SHARDS];
 };
 
 /* Claims are made at once and granted in order: nobody is overtaken by one that is in its way. */
 struct sim_ranges {
-	_Atomic uint32_t lock; /* spins; a handful of instructions */
-	struct sim_range *head; /* the newest claim */
+	struct sim_range_shard {
+		_Atomic uint32_t lock; /* spins; a handful of instructions */
+		struct sim_range_link *head; /* the newest claim */
+		uint8_t pad[64 - 2 * sizeof(void *)]; /* a cache line each */
+	} shard[SIM_RANGE_SHARDS];
 };
+
+/** sim_ranges_idle() - nobody has a claim; for tests */
+bool sim_ranges_idle(const struct sim_ranges *rs);
 
 void sim_range_lock(struct sim_ranges *rs, struct sim_range *r, uint64_t slba, uint64_t nlb,
 		    enum sim_range_mode mode);

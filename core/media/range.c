@@ -2,76 +2,164 @@
 /*
  * range.c - claims on blocks: what keeps commands on the same blocks apart.
  *
- * A claim enters the list at once, newest first, and is granted when no claim behind it in the
- * list, an older one, is in its way. So nobody waits for a younger claim, a writer is not starved
- * by readers, and of two that wait for each other's blocks there is always an older one.
+ * A claim enters a list at once, newest first, and is granted when no claim behind it in the list,
+ * an older one, is in its way. So nobody waits for a younger claim, a writer is not starved by
+ * readers, and of two that wait for each other's blocks there is always an older one.
+ *
+ * There is a list for each shard of the namespace's regions, so that commands on different parts of
+ * it share nothing. A claim that reaches into several enters them all with all of their locks held:
+ * of two claims, the older one is the older one in every list that has both.
  */
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "media.h"
 #include "spin.h"
 
+#define ALL ((1u << SIM_RANGE_SHARDS) - 1)
+
+/* neighbours, and what is as far apart as zones are, are in different shards */
+static uint32_t shard_of(uint64_t region)
+{
+	return 1u << (region * 0x9e3779b97f4a7c15ull >> 61);
+}
+_Static_assert(SIM_RANGE_SHARDS == 8, "three bits of the hash");
+
+static uint32_t shards_of(const struct sim_range *r)
+{
+	uint64_t region = r->slba >> SIM_RANGE_REGION;
+	const uint64_t last = (r->slba + r->nlb - 1) >> SIM_RANGE_REGION;
+	uint32_t shards = 0;
+
+	if (!r->nlb)
+		return 0;
+	for (; region <= last && shards != ALL; region++)
+		shards |= shard_of(region);
+	return shards;
+}
+
+static const struct sim_range *owner(const struct sim_range_link *l, unsigned int shard)
+{
+	return (const struct sim_range *)(const void *)((const char *)(l - shard) -
+							offsetof(struct sim_range, link));
+}
+
 static bool in_the_way(const struct sim_range *r, const struct sim_range *old)
 {
 	return r->slba < old->slba + old->nlb && old->slba < r->slba + r->nlb &&
-	       (r->mode == SIM_RANGE_WRITE || old->mode == SIM_RANGE_WRITE);
+	       (r->mode == SIM_RANGE_WRITE || old->mode == SIM_RANGE_WRITE) &&
+	       r->group != old->group;
 }
 
-static void enter(struct sim_ranges *rs, struct sim_range *r)
+/* whether no older claim in @shard, whose lock is held, is in the way of @r */
+static bool granted(const struct sim_range *r, unsigned int shard)
 {
-	r->next = rs->head;
-	r->pprev = &rs->head;
-	if (r->next)
-		r->next->pprev = &r->next;
-	rs->head = r;
+	const struct sim_range_link *l = r->link[shard].next;
+
+	while (l && !in_the_way(r, owner(l, shard)))
+		l = l->next;
+	return !l;
 }
 
-/* whether no claim from @old on, older each, is in the way of @r */
-static bool granted(const struct sim_range *r, const struct sim_range *old)
+static void enter(struct sim_ranges *rs, struct sim_range *r, unsigned int shard)
 {
-	while (old && !in_the_way(r, old))
-		old = old->next;
-	return !old;
+	struct sim_range_link *l = &r->link[shard];
+
+	l->next = rs->shard[shard].head;
+	l->pprev = &rs->shard[shard].head;
+	if (l->next)
+		l->next->pprev = &l->next;
+	rs->shard[shard].head = l;
 }
 
-/* wait until nothing older than the claim @first is in the way of @r; the lock is not held */
-static void wait_for(struct sim_ranges *rs, const struct sim_range *r,
-		     const struct sim_range *first)
+static void leave(struct sim_ranges *rs, struct sim_range *r, unsigned int shard)
+{
+	struct sim_range_link *l = &r->link[shard];
+
+	sim_spin_lock(&rs->shard[shard].lock);
+	*l->pprev = l->next;
+	if (l->next)
+		l->next->pprev = l->pprev;
+	sim_spin_unlock(&rs->shard[shard].lock);
+}
+
+/* the lowest of @shards, which are not none */
+static unsigned int first_of(uint32_t shards)
+{
+	unsigned int i = 0;
+
+	while (!(shards >> i & 1))
+		i++;
+	return i;
+}
+
+/* in one order, so that there is no way round */
+static void lock_shards(struct sim_ranges *rs, uint32_t shards)
+{
+	for (unsigned int i = 0; shards >> i; i++)
+		if (shards >> i & 1)
+			sim_spin_lock(&rs->shard[i].lock);
+}
+
+static void unlock_shards(struct sim_ranges *rs, uint32_t shards)
+{
+	for (unsigned int i = 0; shards >> i; i++)
+		if (shards >> i & 1)
+			sim_spin_unlock(&rs->shard[i].lock);
+}
+
+/* wait until nothing older is in the way of @r; no lock is held */
+static void wait_for(struct sim_ranges *rs, const struct sim_range *r)
 {
 	unsigned int n = 0;
+
+	for (unsigned int i = 0; r->shards >> i; i++) {
+		bool done = !(r->shards >> i & 1);
+
+		while (!done) {
+			sim_spin_lock(&rs->shard[i].lock);
+			done = granted(r, i);
+			sim_spin_unlock(&rs->shard[i].lock);
+			if (!done)
+				sim_wait_a_bit(&n);
+		}
+	}
+}
+
+/* nearly every command is in one shard */
+static void lock_one(struct sim_ranges *rs, struct sim_range *r)
+{
+	const unsigned int shard = first_of(r->shards);
 	bool done;
 
-	do {
-		sim_wait_a_bit(&n);
-		sim_spin_lock(&rs->lock);
-		done = granted(r, first->next);
-		sim_spin_unlock(&rs->lock);
-	} while (!done);
+	sim_spin_lock(&rs->shard[shard].lock);
+	enter(rs, r, shard);
+	done = granted(r, shard);
+	sim_spin_unlock(&rs->shard[shard].lock);
+	if (!done)
+		wait_for(rs, r);
 }
 
 void sim_range_lock(struct sim_ranges *rs, struct sim_range *r, uint64_t slba, uint64_t nlb,
 		    enum sim_range_mode mode)
 {
-	bool done;
-
 	r->slba = slba;
 	r->nlb = nlb;
 	r->mode = mode;
-	sim_spin_lock(&rs->lock);
-	enter(rs, r);
-	done = granted(r, r->next);
-	sim_spin_unlock(&rs->lock);
-	if (!done)
-		wait_for(rs, r, r);
+	r->rs = rs;
+	r->group = r;
+	r->shards = shards_of(r);
+	if (r->shards && !(r->shards & (r->shards - 1)))
+		lock_one(rs, r);
+	else
+		sim_range_lock_all(&r, 1);
 }
 
 void sim_range_unlock(struct sim_ranges *rs, struct sim_range *r)
 {
-	sim_spin_lock(&rs->lock);
-	*r->pprev = r->next;
-	if (r->next)
-		r->next->pprev = r->pprev;
-	sim_spin_unlock(&rs->lock);
+	for (unsigned int i = 0; r->shards >> i; i++)
+		if (r->shards >> i & 1)
+			leave(rs, r, i);
 }
 
 /* by namespace; few and mostly in order */
@@ -87,6 +175,22 @@ static void sort(struct sim_range *r[], unsigned int n)
 	}
 }
 
+/* claims @r[0] to @r[@n - 1], all of one namespace, are made */
+static void enter_all(struct sim_range *r[], unsigned int n)
+{
+	struct sim_ranges *rs = r[0]->rs;
+	uint32_t shards = 0;
+
+	for (unsigned int k = 0; k < n; k++)
+		shards |= r[k]->shards = shards_of(r[k]);
+	lock_shards(rs, shards);
+	for (unsigned int k = 0; k < n; k++)
+		for (unsigned int i = 0; r[k]->shards >> i; i++)
+			if (r[k]->shards >> i & 1)
+				enter(rs, r[k], i);
+	unlock_shards(rs, shards);
+}
+
 /*
  * Namespaces are taken in one order by everybody, and all claims on one namespace are made before
  * any of them is waited for: whoever is waited for waits, if at all, for someone older there or
@@ -96,15 +200,11 @@ void sim_range_lock_all(struct sim_range *r[], unsigned int n)
 {
 	sort(r, n);
 	for (unsigned int i = 0, end; i < n; i = end) {
-		struct sim_ranges *rs = r[i]->rs;
-
-		sim_spin_lock(&rs->lock);
-		for (end = i; end < n && r[end]->rs == rs; end++)
-			enter(rs, r[end]);
-		sim_spin_unlock(&rs->lock);
-		/* what is older than the first of these is somebody else's */
+		for (end = i; end < n && r[end]->rs == r[i]->rs; end++)
+			r[end]->group = r[0];
+		enter_all(r + i, end - i);
 		for (unsigned int k = i; k < end; k++)
-			wait_for(rs, r[k], r[i]);
+			wait_for(r[i]->rs, r[k]);
 	}
 }
 
@@ -129,4 +229,12 @@ void sim_range_lock2(struct sim_ranges *a, struct sim_range *ra, uint64_t a_slba
 	rb->nlb = b_nlb;
 	rb->mode = b_mode;
 	sim_range_lock_all(r, 2);
+}
+
+bool sim_ranges_idle(const struct sim_ranges *rs)
+{
+	for (unsigned int i = 0; i < SIM_RANGE_SHARDS; i++)
+		if (rs->shard[i].head)
+			return false;
+	return true;
 }

@@ -92,7 +92,6 @@ static uint16_t compare_staged(struct sim_rw *c, const struct sim_stage_slot *sl
 /* the blocks are claimed; SMART counts it as a read (section 1.4.2), also when it differs */
 static uint16_t compare(struct sim_rw *c, const struct sim_stage_slot *slot)
 {
-	struct sim_counters *cnt = c->req->ctrl->cnt;
 	uint16_t status = sim_check_readable(c->req, c->ns, c->slba, c->nlb);
 
 	if (!status)
@@ -100,8 +99,8 @@ static uint16_t compare(struct sim_rw *c, const struct sim_stage_slot *slot)
 				   : sim_media_compare(&c->ns->media, c->slba, c->nlb, &c->data);
 	if (status && status != SIM_COMPARE_FAILED)
 		return sim_media_result(c->req, status);
-	sim_count(&cnt->reads, 1);
-	sim_count(&cnt->sectors_read, sim_sectors(c->ns, c->nlb));
+	sim_count(&sim_io(c->req)->reads, 1);
+	sim_count(&sim_io(c->req)->sectors_read, sim_sectors(c->ns, c->nlb));
 	return status;
 }
 
@@ -229,6 +228,6 @@ uint16_t sim_nvm_verify(struct sim_req *req)
 	sim_stage_put(ns->subsys, &slot);
 	if (status)
 		return sim_media_result(req, status);
-	sim_count(&req->ctrl->cnt->sectors_read, sim_sectors(ns, sim_nlb(req)));
+	sim_count(&sim_io(req)->sectors_read, sim_sectors(ns, sim_nlb(req)));
 	return req->sqe.cdw12 & CDW12_FUA ? sim_ns_flush(ns, req) : SIM_OK;
 }

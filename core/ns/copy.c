@@ -486,8 +486,8 @@ uint16_t sim_nvm_copy(struct sim_req *req)
 		req->result = c.dst->zones ? 0 : copied;
 		return sim_media_result(req, status);
 	}
-	sim_count(&req->ctrl->cnt->reads, 1);
-	sim_count(&req->ctrl->cnt->writes, 1);
-	sim_count(&req->ctrl->cnt->sectors_written, sim_sectors(c.dst, c.total));
+	sim_count(&sim_io(req)->reads, 1);
+	sim_count(&sim_io(req)->writes, 1);
+	sim_count(&sim_io(req)->sectors_written, sim_sectors(c.dst, c.total));
 	return sim_write_durable(req);
 }

@@ -304,7 +304,6 @@ static uint16_t write_staged(struct sim_rw *c, struct sim_stage_slot *slot, bool
 
 static uint16_t write_started(struct sim_rw *c, struct sim_stage_slot *slot)
 {
-	struct sim_counters *cnt = c->req->ctrl->cnt;
 	struct sim_stage_slot own;
 	uint16_t status;
 
@@ -321,8 +320,8 @@ static uint16_t write_started(struct sim_rw *c, struct sim_stage_slot *slot)
 	}
 	if (status)
 		return sim_media_result(c->req, status);
-	sim_count(&cnt->writes, 1);
-	sim_count(&cnt->sectors_written, sim_sectors(c->ns, c->nlb));
+	sim_count(&sim_io(c->req)->writes, 1);
+	sim_count(&sim_io(c->req)->sectors_written, sim_sectors(c->ns, c->nlb));
 	return SIM_OK;
 }
 
@@ -409,7 +408,6 @@ static uint16_t read_staged(struct sim_rw *c, const struct sim_stage_slot *slot)
  */
 uint16_t sim_nvm_read(struct sim_req *req)
 {
-	struct sim_counters *cnt = req->ctrl->cnt;
 	struct sim_stage_slot slot;
 	struct sim_rw c;
 	uint16_t status = sim_rw_start(&c, req, SIM_PI_READ);
@@ -425,7 +423,7 @@ uint16_t sim_nvm_read(struct sim_req *req)
 	}
 	if (status)
 		return sim_media_result(req, status);
-	sim_count(&cnt->reads, 1);
-	sim_count(&cnt->sectors_read, sim_sectors(c.ns, c.nlb));
+	sim_count(&sim_io(req)->reads, 1);
+	sim_count(&sim_io(req)->sectors_read, sim_sectors(c.ns, c.nlb));
 	return req->sqe.cdw12 & CDW12_FUA ? sim_ns_flush(c.ns, req) : SIM_OK;
 }

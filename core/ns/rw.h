@@ -83,6 +83,12 @@ static inline uint64_t sim_rw_bytes(const struct sim_req *req, uint32_t nlb, boo
  * or %SIM_PENDING. No claim may be held. */
 uint16_t sim_write_durable(struct sim_req *req);
 
+/** sim_io() - where a command counts what it has moved */
+static inline struct sim_io_counters *sim_io(const struct sim_req *req)
+{
+	return &req->ctrl->cnt->io[req->sq->qid % SIM_IO_STRIPES];
+}
+
 static inline void sim_count(_Atomic uint64_t *n, uint64_t add)
 {
 	atomic_fetch_add_explicit(n, add, memory_order_relaxed);

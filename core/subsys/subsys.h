@@ -18,14 +18,22 @@ struct sim_req;
 
 #define SIM_MAX_CTRL 256
 
+#define SIM_LOCK_STRIPES 16 /* a power of two */
+#define SIM_LINE 64 /* bytes of a cache line */
+
 /**
  * struct sim_rwlock - DESIGN law 7's lock
  * Readers are commands; a writer is a reset or a command whose row says exclusive. Readers do not
- * nest. Spins briefly, then yields (C11 has no reader-writer lock, and none is held for long).
+ * nest, and let go on the thread that took it. Spins briefly, then yields (C11 has no reader-writer
+ * lock, and none is held for long).
  */
 struct sim_rwlock {
-	_Atomic uint32_t readers;
 	_Atomic uint32_t writer;
+	struct {
+		uint8_t pad[SIM_LINE - sizeof(_Atomic uint32_t)];
+		_Atomic uint32_t readers;
+	} stripe[SIM_LOCK_STRIPES];
+	uint8_t pad[SIM_LINE];
 };
 
 void sim_read_lock(struct sim_rwlock *l);

@@ -52,6 +52,7 @@ c11="$c11|__assert_fail|__assert|__stack_chk_fail|__(mem|v?s|str)[a-z]*_chk|_GLO
 c11="$c11|__(asan|ubsan|tsan|msan|sanitizer|gcov|llvm|atomic)_.*|__isoc23_.*|mcount|__fentry__|__popcountdi2"
 c11="$c11|__cpu_(model|features2)" # what __builtin_cpu_supports() looks at
 c11="$c11|bcmp" # clang's memcmp() where only equality is asked for
+c11="$c11|__tls_get_addr" # what _Thread_local is reached through
 symbols=$(mktemp)
 trap 'rm -f "$symbols"' EXIT
 nm "$lib" 2>/dev/null >"$symbols" || complain "nm cannot read $lib"

@@ -8,7 +8,7 @@
 
 /* a journal that has cells only: what survives is what is in them */
 struct cells {
-	uint64_t mem[4][64];
+	uint64_t mem[4][256];
 	uint32_t len[4];
 	unsigned int syncs;
 };
