@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,7 +18,7 @@
 #define REPORT_BYTES (512u << 10) /* MDTS 7 */
 #define STARTS	     5
 #define ROUNDS	     15		/* of the ways to write, in turn; the median of each counts */
-#define BIG_ZONE     (8u << 20) /* bytes of a zone that is written */
+#define BIG_ZONE     (256u << 20) /* bytes of a zone that is written: some 20 ms */
 
 enum { OP_WRITE = 0x01, OP_SEND = 0x79, OP_RECEIVE = 0x7a, OP_APPEND = 0x7d };
 enum { ZSA_FINISH = 2, ZSA_OPEN = 3, ZSA_RESET = 4 };
@@ -289,12 +290,24 @@ struct writer {
 	int err;
 };
 
+/* a processor for each, where there are as many: what is measured is not how they are found */
+static void take_cpu(uint64_t n)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(n % (uint64_t)(cpus > 0 ? cpus : 1), &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
 /* @n blocks of 4 KiB to a zone of its own, which was Empty */
 static void *write_zone(void *arg)
 {
 	struct writer *w = arg;
 	const uint64_t zslba = w->zone * (BIG_ZONE / BLOCK);
 
+	take_cpu(w->zone);
 	for (unsigned int i = 0; i < w->n && !w->err; i++) {
 		const uint64_t lba = w->opcode == OP_APPEND ? zslba : zslba + i;
 		uint32_t sqe[16] = { w->opcode };
@@ -312,8 +325,9 @@ static void *write_zone(void *arg)
 static uint64_t race(struct writer *w, unsigned int n)
 {
 	pthread_t thread[2];
+	cpu_set_t before;
 	uint64_t begun;
-	int err = 0;
+	int err = sched_getaffinity(0, sizeof(before), &before);
 
 	for (unsigned int i = 0; i < n; i++)
 		err |= zone_send(&w[i].r, w[i].q, w[i].zone * (BIG_ZONE / BLOCK), ZSA_RESET);
@@ -324,6 +338,7 @@ static uint64_t race(struct writer *w, unsigned int n)
 	if (n > 1)
 		pthread_join(thread[1], NULL);
 	begun = bench_now() - begun;
+	err |= sched_setaffinity(0, sizeof(before), &before);
 	for (unsigned int i = 0; i < n; i++)
 		err |= w[i].err;
 	return err ? 0 : begun;
