@@ -280,11 +280,13 @@ static void test_exec(void **state)
 
 static int executed(uint32_t at)
 {
-	int ret = enter(at, 0);
 	char byte;
+	int ret;
 
+	/* the ring goes though it calls nothing */
 	if (read(STDIN_FILENO, &byte, 1) != 1)
 		return 2;
+	ret = enter(at, 0);
 	return ret != -EBADF && ret != -EINVAL;
 }
 
