@@ -11,8 +11,6 @@
 
 #include "control.h"
 
-#define CELLS_DEFAULT 1024
-#define CELLS_MAX     16384
 #define PAGE	      1024 /* units or handles fetched at once */
 #define NO_HANDLE     0xffff
 
@@ -69,39 +67,8 @@ static struct json_object *unit_object(uint64_t unit, const struct sim_fdp_ru *r
 	return o;
 }
 
-/** struct range - the units that are answered with; see cmd_zones.c */
-struct range {
-	uint64_t first, n, per_cell;
-};
-
-/* Return: 0, or -1 with a sentence */
-static int take_range(struct ctl_ctx *x, uint64_t units, struct range *r)
-{
-	uint64_t cells = CELLS_DEFAULT, page = UINT64_MAX;
-	int paged;
-
-	r->n = UINT64_MAX;
-	if (ctl_take_number(x, "from", units ? units - 1 : 0, &r->first) < 0 ||
-	    ctl_take_number(x, "count", UINT64_MAX, &r->n) < 0 ||
-	    ctl_take_number(x, "cells", CELLS_MAX, &cells) < 0)
-		return -1;
-	paged = ctl_take_number(x, "page", CELLS_MAX, &page);
-	if (paged < 0)
-		return -1;
-	if (!cells || !page || !r->n) {
-		ctl_refuse(x, "%s: must not be 0", !r->n ? "count" : cells ? "page" : "cells");
-		return -1;
-	}
-	if (r->n > units - r->first)
-		r->n = units - r->first;
-	if (r->n > page)
-		r->n = page;
-	r->per_cell = paged && r->n ? (r->n - 1) / cells + 1 : 1;
-	return 0;
-}
-
 static struct json_object *units(struct ctl_ctx *x, const struct dmn_node *node,
-				 const struct range *r, struct sim_fdp_ru *page)
+				 const struct ctl_range *r, struct sim_fdp_ru *page)
 {
 	struct json_object *list = json_object_new_array();
 	struct tally cell = { 0 };
@@ -197,12 +164,12 @@ struct json_object *ctl_cmd_fdp(struct ctl_ctx *x)
 	struct json_object *o = NULL;
 	struct sim_fdp_info info = { 0 };
 	struct dmn_node *node;
-	struct range r = { 0 };
+	struct ctl_range r = { 0 };
 
 	node = page ? find(x, &info) : NULL;
 	if (!page)
 		ctl_refuse(x, "out of memory");
-	if (!node || take_range(x, info.nr_ru, &r))
+	if (!node || ctl_take_range(x, info.nr_ru, 1, &r))
 		goto out;
 	o = json_object_new_object();
 	ctl_put_string(o, "node", node->name);

@@ -11,8 +11,6 @@
 
 #include "control.h"
 
-#define CELLS_DEFAULT 1024
-#define CELLS_MAX     16384
 #define PAGE	      1024 /* zones fetched at once */
 
 /* by their number in a Zone Descriptor (ZNS Command Set 1.1, figure 37) */
@@ -130,43 +128,9 @@ static struct dmn_node *find_zoned(struct ctl_ctx *x, struct sim_zones_info *inf
 	return node;
 }
 
-/** struct range - the zones that are answered with; @per_cell of them make a cell
- * A request has "from", a logical block of the first one, and "count"; and then either "cells", how
- * many cells to count them in at most, or "page", how many zones to answer with at most. */
-struct range {
-	uint64_t first, n, per_cell;
-};
-
-/* Return: 0, or -1 with a sentence */
-static int take_range(struct ctl_ctx *x, const struct sim_zones_info *info, struct range *r)
-{
-	uint64_t from = 0, cells = CELLS_DEFAULT, page = UINT64_MAX;
-	int paged;
-
-	r->n = UINT64_MAX;
-	if (ctl_take_number(x, "from", info->nr_zones * info->zsze - 1, &from) < 0 ||
-	    ctl_take_number(x, "count", UINT64_MAX, &r->n) < 0 ||
-	    ctl_take_number(x, "cells", CELLS_MAX, &cells) < 0)
-		return -1;
-	paged = ctl_take_number(x, "page", CELLS_MAX, &page);
-	if (paged < 0)
-		return -1;
-	if (!cells || !page || !r->n) {
-		ctl_refuse(x, "%s: must not be 0", !r->n ? "count" : cells ? "page" : "cells");
-		return -1;
-	}
-	r->first = from / info->zsze;
-	if (r->n > info->nr_zones - r->first)
-		r->n = info->nr_zones - r->first;
-	if (r->n > page)
-		r->n = page;
-	r->per_cell = paged ? (r->n - 1) / cells + 1 : 1;
-	return 0;
-}
-
 /* adds every zone of @r to @total, and a cell for each @r->per_cell of them to @cells
  * Return: 0, or -1 with a sentence */
-static int walk(struct ctl_ctx *x, struct dmn_node *node, const struct range *r,
+static int walk(struct ctl_ctx *x, struct dmn_node *node, const struct ctl_range *r,
 		struct sim_zone_info *page, struct json_object *cells, struct tally *total)
 {
 	struct json_object *o = NULL;
@@ -232,12 +196,12 @@ struct json_object *ctl_cmd_zones(struct ctl_ctx *x)
 	struct sim_zones_info info = { 0 };
 	struct tally total = { 0 };
 	struct dmn_node *node;
-	struct range r = { 0 };
+	struct ctl_range r = { 0 };
 
 	node = page ? find_zoned(x, &info) : NULL;
 	if (!page)
 		ctl_refuse(x, "out of memory");
-	if (!node || take_range(x, &info, &r))
+	if (!node || ctl_take_range(x, info.nr_zones, info.zsze, &r))
 		goto out;
 	o = json_object_new_object();
 	cells = json_object_new_array();

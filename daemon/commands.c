@@ -59,6 +59,35 @@ int ctl_take_number(struct ctl_ctx *x, const char *key, uint64_t max, uint64_t *
 	return 0;
 }
 
+#define CELLS_DEFAULT 1024
+#define CELLS_MAX     16384
+
+int ctl_take_range(struct ctl_ctx *x, uint64_t nr, uint64_t unit, struct ctl_range *r)
+{
+	uint64_t from = 0, cells = CELLS_DEFAULT, page = UINT64_MAX;
+	int paged;
+
+	r->n = UINT64_MAX;
+	if (ctl_take_number(x, "from", nr ? nr * unit - 1 : 0, &from) < 0 ||
+	    ctl_take_number(x, "count", UINT64_MAX, &r->n) < 0 ||
+	    ctl_take_number(x, "cells", CELLS_MAX, &cells) < 0)
+		return -1;
+	paged = ctl_take_number(x, "page", CELLS_MAX, &page);
+	if (paged < 0)
+		return -1;
+	if (!cells || !page || !r->n) {
+		ctl_refuse(x, "%s: must not be 0", !r->n ? "count" : cells ? "page" : "cells");
+		return -1;
+	}
+	r->first = from / unit;
+	if (r->n > nr - r->first)
+		r->n = nr - r->first;
+	if (r->n > page)
+		r->n = page;
+	r->per_cell = paged && r->n ? (r->n - 1) / cells + 1 : 1;
+	return 0;
+}
+
 /* ---- Asymmetric Namespace Access: its states as nvme-cli names them ---- */
 
 static const struct {

@@ -90,6 +90,20 @@ void ctl_put_bool(struct json_object *o, const char *key, bool value);
  * Return: 0; 1: there is no such member; -1 with a sentence: it is no number, or not in 0...@max.
  */
 int ctl_take_number(struct ctl_ctx *x, const char *key, uint64_t max, uint64_t *to);
+/**
+ * struct ctl_range - of the many things that are answered with, from @first on; @per_cell of them
+ * make a cell
+ */
+struct ctl_range {
+	uint64_t first, n, per_cell;
+};
+/**
+ * ctl_take_range() - members "from", in units of which a thing is @unit, and "count"; and then either
+ * "cells", how many cells to count them in at most, or "page", how many to answer with at most
+ * @nr: how many there are
+ * Return: 0, or -1 with a sentence.
+ */
+int ctl_take_range(struct ctl_ctx *x, uint64_t nr, uint64_t unit, struct ctl_range *r);
 /** ctl_find_node() - the node @name says. Return: NULL with a sentence when there is none. */
 struct dmn_node *ctl_find_node(struct ctl_ctx *x, struct json_object *name);
 

@@ -121,6 +121,35 @@ ends "a zone that is none: exit status 1" 1 zctl zone offline nvmesim0n1 3
 ends "an action that is none: exit status 1" 1 zctl zone explode nvmesim0n1 0
 like "$(cat out)" 'allowed: read-only, offline' "and what there is"
 
+# --- data placement: handles, units and write amplification
+fdp=$T/fdp
+fctl() { "$NVMESIM_CTL" --socket "$fdp" "$@"; }
+runs "a daemon with data placement" "$NVMESIM" --no-cuse --socket "$fdp" \
+	-device nvme-subsys,id=s,fdp=on,fdp.nruh=3,fdp.runs=256k,fdp.op=25 -device nvme,serial=F,subsys=s \
+	-drive if=none,id=d,size=1M -device 'nvme-ns,drive=d,fdp.ruhs=0;1'
+at_exit '"$NVMESIM_CTL" --socket "$fdp" stop >/dev/null 2>&1'
+# each half through a handle of its own, and the second one again
+runs "units are written" "$NVMESIM_RUN" --attach="$fdp" -- sh -c '
+	for at in 0 512; do
+		nvme write /dev/nvmesim0n1 --start-block=$at --block-count=511 --data-size=262144 --data=384k \
+			--dir-type=2 --dir-spec=$((at / 512)) || exit
+	done
+	nvme write /dev/nvmesim0n1 --start-block=512 --block-count=255 --data-size=131072 --data=384k --dir-type=2 --dir-spec=1'
+fctl fdp >out
+printf '%s\t0\t%s\t%s\t%s\t%s\n' 0 written 0 262144 262144 1 written 1 131072 262144 2 open 1 131072 131072 >want
+head -n 3 out >got
+same want got "fdp, in a pipe: a line for each unit"
+is "$(fctl --json fdp nvmesim0 | jq -c '.result | [.host_bytes, .media_bytes, .write_amplification == 1, (.handles | map(.host_bytes))]')" \
+	'[655360,655360,true,[262144,393216,0]]' "its JSON has the statistics" || fctl --json fdp | head -c 600 | diag
+is "$(fctl --json fdp | jq -c '.result | [(.units | length) == .nr_units, .history[-1]]')" '[true,[655360,655360]]' \
+	"all units, and how it came to be so"
+LC_ALL=C.UTF-8 on_terminal "$NVMESIM_CTL" --socket "$fdp" fdp /dev/nvmesim0n1 >out
+like "$(cat out)" 'write amplification 1.000$' "on a terminal: write amplification"
+like "$(cat out)" '^1 handle 1  host, 393.22 kB written, 131.07 kB left in its unit$' "the handles"
+like "$(cat out)" '^     0  0█1▄1▄[.] ' "and the map: what was written through which, and what is valid of it" || diag <out
+ends "a subsystem without it: exit status 1" 1 zctl fdp
+like "$(cat out)" 'no subsystem has flexible data placement' "and says so"
+
 # --- programs share the drive
 head -c 4096 /dev/urandom >data
 runs "a program attaches and writes" "$NVMESIM_RUN" --attach="$sock" -- \
