@@ -2,6 +2,8 @@
 /*
  * zones.c - the benchmark of zoned namespaces: a million zones, and what an append costs
  */
+#include <dirent.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
@@ -162,6 +164,21 @@ static int use_all(struct rig *r, uint64_t zones)
 	return 0;
 }
 
+/* the state directory goes again, wherever it was made */
+static void remove_state(const char *path)
+{
+	struct dirent *e;
+	DIR *d = opendir(path);
+
+	if (!d)
+		return;
+	while ((e = readdir(d)))
+		if (e->d_name[0] != '.')
+			unlinkat(dirfd(d), e->d_name, 0);
+	closedir(d);
+	rmdir(path);
+}
+
 static int many(const char *dir, struct bench_zones *res)
 {
 	uint8_t *buf = aligned_alloc(BLOCK, REPORT_BYTES);
@@ -210,8 +227,10 @@ static int many(const char *dir, struct bench_zones *res)
 	ret = 0;
 out:
 	rig_down(&r);
-	if (j.put)
+	if (j.put) {
 		store_journal_close(&j);
+		remove_state(path);
+	}
 	if (st)
 		store_free(st);
 	free(buf);
