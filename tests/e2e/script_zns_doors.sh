@@ -209,8 +209,8 @@ state_is 2 '	0x20	' "an explicit flush does" "nvmesim0n3 0"
 refused "w $W 0 8" $invalid_write
 works "w $W 32 8"
 refused "nvme zns zrwa-flush-zone $W --lba=40" $field
-refused "nvme zns zrwa-flush-zone $W --lba=287" $boundary
-refused "nvme zns zrwa-flush-zone $W --lba=0x800" $field
+refused "nvme zns zrwa-flush-zone $W --lba=287" $operation
+refused "nvme zns zrwa-flush-zone $W --lba=0x800" $operation
 works "w $W 160 32"
 state_is 3 '	0x40	' "a write past the area flushes, in units of zoned.zrwafg" "nvmesim0n3 0"
 refused "w $W 288 64" $invalid_write
