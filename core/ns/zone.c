@@ -244,10 +244,15 @@ static void put_area(const struct sim_zones *zs, uint16_t type, void *mem, uint6
 		free(mem);
 }
 
-static void free_zones(struct sim_zones *zs, bool forget)
+/** struct fresh - areas that were made just now; those that are to be forgotten */
+struct fresh {
+	bool words, ext;
+};
+
+static void free_zones(struct sim_zones *zs, struct fresh forget)
 {
-	put_area(zs, SIM_REC_ZONES, zs->word, words_len(zs), forget);
-	put_area(zs, SIM_REC_ZONE_EXT, zs->ext, zs->room * zs->zdes, forget);
+	put_area(zs, SIM_REC_ZONES, zs->word, words_len(zs), forget.words);
+	put_area(zs, SIM_REC_ZONE_EXT, zs->ext, zs->room * zs->zdes, forget.ext);
 	put_area(zs, SIM_REC_ZONES, zs->link, links_len(zs), false);
 	if (zs->changes)
 		mtx_destroy(&zs->changes->lock);
@@ -268,11 +273,11 @@ int sim_zone_ext_reserve(struct sim_zones *zs, uint64_t z)
 }
 
 /* Return: NULL: no memory, or no room for what is to survive */
-static struct sim_zones *alloc_zones(struct sim_ns *ns, bool *fresh)
+static struct sim_zones *alloc_zones(struct sim_ns *ns, struct fresh *fresh)
 {
 	const struct sim_zoned_params *p = &ns->p.zoned;
 	struct sim_zones *zs = aligned_alloc(_Alignof(struct sim_zones), sizeof(*zs));
-	bool ext_fresh, ok;
+	bool ok;
 
 	if (!zs)
 		return NULL;
@@ -284,10 +289,10 @@ static struct sim_zones *alloc_zones(struct sim_ns *ns, bool *fresh)
 	zs->max_active = p->max_active;
 	zs->max_open = p->max_open ? p->max_open : p->max_active;
 	measure(zs);
-	zs->word = get_area(zs, SIM_REC_ZONES, words_len(zs), fresh);
+	zs->word = get_area(zs, SIM_REC_ZONES, words_len(zs), &fresh->words);
 	ok = zs->word;
 	if (ok && zs->zdes)
-		ok = (zs->ext = get_area(zs, SIM_REC_ZONE_EXT, zs->room * zs->zdes, &ext_fresh));
+		ok = (zs->ext = get_area(zs, SIM_REC_ZONE_EXT, zs->room * zs->zdes, &fresh->ext));
 	if (ok && zs->max_open)
 		ok = (zs->link = get_area(zs, SIM_REC_ZONES, links_len(zs), NULL));
 	if (ok)
@@ -428,7 +433,7 @@ int sim_zones_open(struct sim_ns *ns, bool blank, struct sim_msg *msg)
 	struct zones_rec rec = { 0 };
 	const bool known = rec_get(ns->subsys, ns->nsid, &rec);
 	struct sim_zones *zs;
-	bool fresh = true;
+	struct fresh fresh = { 0 };
 	int err = 0;
 
 	zs = alloc_zones(ns, &fresh);
@@ -437,11 +442,13 @@ int sim_zones_open(struct sim_ns *ns, bool blank, struct sim_msg *msg)
 			 "no room for the zones of namespace %" PRIu32, ns->nsid);
 		return SIM_ENOMEM;
 	}
-	if (known && fresh) {
+	if (known && (fresh.words || fresh.ext)) {
 		snprintf(msg->text, sizeof(msg->text),
-			 "the zones of namespace %" PRIu32 " are recorded, but their state is lost",
-			 ns->nsid);
-		err = SIM_EIO;
+			 "the zones of namespace %" PRIu32 " are recorded, but their %s lost",
+			 ns->nsid, fresh.words ? "state is" : "descriptor extensions are");
+		/* the next start is to find it, too */
+		free_zones(zs, fresh);
+		return SIM_EIO;
 	}
 	if (!err) {
 		if (!known || blank)
@@ -454,7 +461,7 @@ int sim_zones_open(struct sim_ns *ns, bool blank, struct sim_msg *msg)
 		err = SIM_EIO;
 	}
 	if (err) {
-		free_zones(zs, false);
+		free_zones(zs, (struct fresh){ 0 });
 		return err;
 	}
 	atomic_store(&zs->dirty, true);
@@ -466,7 +473,7 @@ void sim_zones_close(struct sim_ns *ns, bool forget)
 {
 	if (!ns->zones)
 		return;
-	free_zones(ns->zones, forget);
+	free_zones(ns->zones, (struct fresh){ forget, forget });
 	ns->zones = NULL;
 }
 

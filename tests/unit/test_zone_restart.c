@@ -205,6 +205,31 @@ static void geometry(void **state)
 	end(&l);
 }
 
+/* memory that should have survived and did not is not taken for zones, however often it is tried */
+static void lost(void **state)
+{
+	uint8_t ext[EXT] = { 1 };
+	struct memj_item *words, *exts;
+	struct life l;
+
+	begin(&l);
+	assert_int_equal(zone_set_ext(l.d, 0, ext, EXT), 0);
+	drv_free(l.d);
+	l.p.ns.detached = true;
+	exts = memj_find(&l.j, 'a', SIM_REC_ZONE_EXT, 1);
+	words = memj_find(&l.j, 'a', SIM_REC_ZONES, 1);
+	exts->len = 0;
+	expect_refusal(&l, "descriptor extensions are lost");
+	expect_refusal(&l, "descriptor extensions are lost");
+	exts->len = EXT; /* another length: as good as lost */
+	expect_refusal(&l, "descriptor extensions are lost");
+	words->len = 0;
+	expect_refusal(&l, "state is lost");
+	expect_refusal(&l, "state is lost");
+	store_free(l.store);
+	memj_free(&l.j);
+}
+
 /* a medium made just now has nothing of the zones of another one that was in its place */
 static void fresh_medium(void **state)
 {
@@ -313,7 +338,7 @@ int main(void)
 		cmocka_unit_test(in_a_reset),	   cmocka_unit_test(geometry),
 		cmocka_unit_test(fresh_medium),	   cmocka_unit_test(found_data),
 		cmocka_unit_test(durable),	   cmocka_unit_test(formatted),
-		cmocka_unit_test(in_a_protection),
+		cmocka_unit_test(in_a_protection), cmocka_unit_test(lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
