@@ -22,13 +22,13 @@ static int check_off(const struct conf_subsys *s, char *err, size_t len)
 		const char *key;
 		bool given;
 	} keys[] = {
-		{"fdp.runs", f->runs != DEFAULT_RUNS},
-		{"fdp.nrg", f->nrg != 1},
-		{"fdp.nruh", f->nruh},
-		{"fdp.op", f->op != DEFAULT_OP},
-		{"fdp.isolation", f->isolation},
-		{"fdp.victim", f->victim},
-		{"fdp.erutl", f->erutl},
+		{ "fdp.runs", f->runs != DEFAULT_RUNS },
+		{ "fdp.nrg", f->nrg != 1 },
+		{ "fdp.nruh", f->nruh },
+		{ "fdp.op", f->op != DEFAULT_OP },
+		{ "fdp.isolation", f->isolation },
+		{ "fdp.victim", f->victim },
+		{ "fdp.erutl", f->erutl },
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)

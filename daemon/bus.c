@@ -24,7 +24,7 @@
 static int bus_number(struct dmn_machine *m, const char *name)
 {
 	bool root = !strcmp(name, "pcie.0") || !strcmp(name, "pci.0");
-	bool used[256] = {true};
+	bool used[256] = { true };
 	unsigned int next = 0;
 	struct mach_bus *b;
 

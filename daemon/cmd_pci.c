@@ -133,20 +133,22 @@ static const struct action {
 	bool number;
 	int (*act)(struct dmn_fn *f, uint64_t value, const char *text, struct sim_msg *why);
 } actions[] = {
-	{"bind", false, act_bind}, {"unbind", false, act_unbind},     {"reset", false, act_reset},
-	{"vfs", true, act_vfs},	   {"override", false, act_override}, {"remove", false, act_remove},
+	{ "bind", false, act_bind },	     { "unbind", false, act_unbind },
+	{ "reset", false, act_reset },	     { "vfs", true, act_vfs },
+	{ "override", false, act_override }, { "remove", false, act_remove },
 };
 
 static const struct {
 	int err;
 	const char *why;
 } reasons[] = {
-	{-EBUSY, "it is in use: a driver has it, or other virtual functions are enabled (first 0)"},
-	{-ENODEV, "the driver cannot have it, or does not have it"},
-	{-ENOENT, "it has no virtual functions, or no driver"},
-	{-ERANGE, "it has fewer virtual functions"},
-	{-ENOTTY, "it cannot be reset"},
-	{-EINVAL, "that goes with a physical function only"},
+	{ -EBUSY,
+	  "it is in use: a driver has it, or other virtual functions are enabled (first 0)" },
+	{ -ENODEV, "the driver cannot have it, or does not have it" },
+	{ -ENOENT, "it has no virtual functions, or no driver" },
+	{ -ERANGE, "it has fewer virtual functions" },
+	{ -ENOTTY, "it cannot be reset" },
+	{ -EINVAL, "that goes with a physical function only" },
 };
 
 static struct json_object *refuse_errno(struct ctl_ctx *x, const char *action, const char *name,
@@ -162,7 +164,7 @@ struct json_object *ctl_cmd_pci(struct ctl_ctx *x)
 {
 	const char *name = text_of(x, "action");
 	const struct action *a = NULL;
-	struct sim_msg why = {""};
+	struct sim_msg why = { "" };
 	uint64_t value = 0;
 	struct dmn_fn *f;
 	char who[16];
@@ -202,7 +204,7 @@ struct json_object *ctl_cmd_pci(struct ctl_ctx *x)
 
 static struct json_object *hot_add(struct ctl_ctx *x)
 {
-	static const char *const keys[HOT_WORDS] = {"word", "word2", "word3"};
+	static const char *const keys[HOT_WORDS] = { "word", "word2", "word3" };
 	const char *words[HOT_WORDS];
 	unsigned int n = 0;
 	struct dmn_fn *f;

@@ -94,11 +94,11 @@ static const struct {
 	enum sim_ana_state state;
 	const char *name;
 } ana_names[] = {
-	{SIM_ANA_OPTIMIZED, "optimized"},
-	{SIM_ANA_NON_OPTIMIZED, "non-optimized"},
-	{SIM_ANA_INACCESSIBLE, "inaccessible"},
-	{SIM_ANA_PERSISTENT_LOSS, "persistent-loss"},
-	{SIM_ANA_CHANGE, "change"},
+	{ SIM_ANA_OPTIMIZED, "optimized" },
+	{ SIM_ANA_NON_OPTIMIZED, "non-optimized" },
+	{ SIM_ANA_INACCESSIBLE, "inaccessible" },
+	{ SIM_ANA_PERSISTENT_LOSS, "persistent-loss" },
+	{ SIM_ANA_CHANGE, "change" },
 };
 
 #define NR_ANA (sizeof(ana_names) / sizeof(ana_names[0]))
@@ -116,7 +116,7 @@ static const char *ana_name(int state)
 
 static void describe_ctrl(struct json_object *o, const struct dmn_node *n)
 {
-	struct host_info info = {0};
+	struct host_info info = { 0 };
 
 	host_dev_info(n->ref.dev, &info);
 	ctl_put_string(o, "kind", "controller");
@@ -131,7 +131,7 @@ static void describe_ctrl(struct json_object *o, const struct dmn_node *n)
 
 static void describe_ns(struct json_object *o, struct dmn_machine *m, const struct dmn_node *n)
 {
-	struct host_ns_info info = {0};
+	struct host_ns_info info = { 0 };
 	const char *ana = ana_name(dmn_ana_get(m, n));
 
 	ctl_put_string(o, "kind", "namespace");
@@ -383,22 +383,22 @@ static struct json_object *cmd_attach(struct ctl_ctx *x)
 static struct json_object *cmd_help(struct ctl_ctx *x);
 
 static const struct ctl_row rows[] = {
-	{"list", "", "every node", cmd_list},
-	{"show", "[node]", "the daemon, or one node", cmd_show},
-	{"ana", "[node [state]]", "show or set the access state of namespaces", cmd_ana},
-	{"fdp", "[node] [from] [count] [cells | page]",
-	 "flexible data placement: handles, reclaim units, write amplification", ctl_cmd_fdp},
-	{"zones", "node [from] [count] [cells | page]", "the zones of a zoned namespace",
-	 ctl_cmd_zones},
-	{"zone", "action node zslba", "let something happen to a zone", ctl_cmd_zone},
-	{"pci", "[action [function] [value]]",
-	 "PCI functions; bind, unbind, reset, vfs, override, remove, rescan", ctl_cmd_pci},
-	{"hotplug", "action word [word2] [word3]",
-	 "add a controller as on a command line; remove or unplug one", ctl_cmd_hotplug},
-	{"set", "node [key value]", "show or set what can be changed while it runs", ctl_cmd_set},
-	{"stop", "", "end the daemon; its nodes vanish", cmd_stop},
-	{"attach", "pid", "serve the program whose seccomp listener is passed along", cmd_attach},
-	{"help", "", "the commands", cmd_help},
+	{ "list", "", "every node", cmd_list },
+	{ "show", "[node]", "the daemon, or one node", cmd_show },
+	{ "ana", "[node [state]]", "show or set the access state of namespaces", cmd_ana },
+	{ "fdp", "[node] [from] [count] [cells | page]",
+	  "flexible data placement: handles, reclaim units, write amplification", ctl_cmd_fdp },
+	{ "zones", "node [from] [count] [cells | page]", "the zones of a zoned namespace",
+	  ctl_cmd_zones },
+	{ "zone", "action node zslba", "let something happen to a zone", ctl_cmd_zone },
+	{ "pci", "[action [function] [value]]",
+	  "PCI functions; bind, unbind, reset, vfs, override, remove, rescan", ctl_cmd_pci },
+	{ "hotplug", "action word [word2] [word3]",
+	  "add a controller as on a command line; remove or unplug one", ctl_cmd_hotplug },
+	{ "set", "node [key value]", "show or set what can be changed while it runs", ctl_cmd_set },
+	{ "stop", "", "end the daemon; its nodes vanish", cmd_stop },
+	{ "attach", "pid", "serve the program whose seccomp listener is passed along", cmd_attach },
+	{ "help", "", "the commands", cmd_help },
 };
 
 static struct json_object *cmd_help(struct ctl_ctx *x)
@@ -439,7 +439,7 @@ struct json_object *ctl_failure(const char *text)
 
 struct json_object *ctl_command(struct dmn_control *c, struct json_object *request, int *passed)
 {
-	struct ctl_ctx x = {.c = c, .request = request, .passed = passed};
+	struct ctl_ctx x = { .c = c, .request = request, .passed = passed };
 	struct json_object *cmd, *result, *answer;
 	const struct ctl_row *row;
 

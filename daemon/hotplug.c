@@ -93,7 +93,7 @@ static int check(struct dmn_machine *m, const struct conf *c, char *err, size_t 
 static int build(struct build *b)
 {
 	struct dmn_machine *m = b->m;
-	struct sim_msg msg = {""};
+	struct sim_msg msg = { "" };
 
 	for (unsigned int i = 0; i < b->c->nr_subsys; i++)
 		b->subsys[i] = subsys_by_id(m, b->c->subsys[i].id);
@@ -129,7 +129,7 @@ struct dmn_fn *dmn_hot_add(struct dmn_machine *m, const char *const *words, unsi
 			   char *err, size_t len)
 {
 	struct conf c;
-	struct build b = {.m = m, .c = &c, .err = err, .len = len};
+	struct build b = { .m = m, .c = &c, .err = err, .len = len };
 	struct mach_subsys *last = m->subsys;
 	struct dmn_fn *f = NULL;
 

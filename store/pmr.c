@@ -112,7 +112,7 @@ struct store_pmr *store_pmr_open(const struct store_pmr_params *p, struct sim_pm
 		store_pmr_close(r, locked);
 		return NULL;
 	}
-	*port = (struct sim_pmr_port){r->mem, r->size, pmr_sync, r};
+	*port = (struct sim_pmr_port){ r->mem, r->size, pmr_sync, r };
 	return r;
 }
 
@@ -135,7 +135,7 @@ int store_copy(void *to, const void *from, size_t len)
 	const char *f = from;
 
 	while (len) {
-		const struct iovec local = {t, len}, remote = {(void *)(uintptr_t)f, len};
+		const struct iovec local = { t, len }, remote = { (void *)(uintptr_t)f, len };
 		ssize_t n = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
 
 		if (n < 0 && (errno == ENOSYS || errno == EPERM)) {

@@ -88,15 +88,15 @@ static int link_function(const struct sys_ctx *x, char *buf, size_t len)
 #define WO .kind = SYS_FILE, .mode = 0200
 
 static const struct sys_row rows[] = {
-	{"bus/pci/drivers_autoprobe", .kind = SYS_FILE, .mode = 0644, .read = read_autoprobe,
-	 .write = write_autoprobe},
-	{"bus/pci/drivers_probe", WO, .write = write_probe},
-	{DRV "bind", WO, .write = write_bind},
-	{DRV "new_id", WO, .write = write_new_id},
-	{DRV "remove_id", WO, .write = write_remove_id},
-	{DRV "uevent", WO, .write = write_uevent},
-	{DRV "unbind", WO, .write = write_unbind},
-	{DRV "%F", .kind = SYS_LINK, .read = link_function, .has = is_bound},
+	{ "bus/pci/drivers_autoprobe", .kind = SYS_FILE, .mode = 0644, .read = read_autoprobe,
+	  .write = write_autoprobe },
+	{ "bus/pci/drivers_probe", WO, .write = write_probe },
+	{ DRV "bind", WO, .write = write_bind },
+	{ DRV "new_id", WO, .write = write_new_id },
+	{ DRV "remove_id", WO, .write = write_remove_id },
+	{ DRV "uevent", WO, .write = write_uevent },
+	{ DRV "unbind", WO, .write = write_unbind },
+	{ DRV "%F", .kind = SYS_LINK, .read = link_function, .has = is_bound },
 };
 
-const struct sys_rows sys_driver_rows = {rows, sizeof(rows) / sizeof(rows[0])};
+const struct sys_rows sys_driver_rows = { rows, sizeof(rows) / sizeof(rows[0]) };

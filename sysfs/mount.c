@@ -55,7 +55,8 @@ static void fill_stat(const struct sys_mount *mt, const char *path, const struct
 		      struct stat *st)
 {
 	static const mode_t type[] = {
-		[SYS_DIR] = S_IFDIR, [SYS_FILE] = S_IFREG, [SYS_LINK] = S_IFLNK};
+		[SYS_DIR] = S_IFDIR, [SYS_FILE] = S_IFREG, [SYS_LINK] = S_IFLNK
+	};
 
 	memset(st, 0, sizeof(*st));
 	st->st_ino = number_of(path);
@@ -118,7 +119,7 @@ static int fill_one(void *arg, const char *name, const struct sys_ent *e)
 static int op_readdir(const char *path, void *buf, fuse_fill_dir_t fill, off_t off,
 		      struct fuse_file_info *fi, enum fuse_readdir_flags flags)
 {
-	struct filler f = {self(), path + 1, fill, buf};
+	struct filler f = { self(), path + 1, fill, buf };
 
 	fill(buf, ".", NULL, 0, 0);
 	fill(buf, "..", NULL, 0, 0);
@@ -231,7 +232,7 @@ struct sys_mount *sys_mount_new(struct dmn_machine *m, const char *dir, char *er
 	     all[] = "allow_other,default_permissions,fsname=nvmesim,"
 		     "subtype=nvmesim";
 	char mine[] = "default_permissions,fsname=nvmesim,subtype=nvmesim";
-	char *argv[] = {prog, opt, geteuid() ? mine : all, NULL};
+	char *argv[] = { prog, opt, geteuid() ? mine : all, NULL };
 	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
 	struct sys_mount *mt = calloc(1, sizeof(*mt));
 	struct statx stx;

@@ -110,8 +110,8 @@ static int read_uevent(const struct sys_ctx *x, char *buf, size_t len)
 /* an event for nobody: there is no udev that listens */
 static int write_uevent(const struct sys_ctx *x, const char *text)
 {
-	static const char *const actions[] = {"add",	"remove",  "change", "move",
-					      "online", "offline", "bind",   "unbind"};
+	static const char *const actions[] = { "add",	 "remove",  "change", "move",
+					       "online", "offline", "bind",   "unbind" };
 
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
 		if (!strcmp(text, actions[i]))
@@ -276,9 +276,9 @@ static int read_resource(const struct sys_ctx *x, char *buf, size_t len)
 
 static const char *link_speed(uint32_t code)
 {
-	static const char *const speed[] = {"Unknown",	     "2.5 GT/s PCIe",  "5.0 GT/s PCIe",
-					    "8.0 GT/s PCIe", "16.0 GT/s PCIe", "32.0 GT/s PCIe",
-					    "64.0 GT/s PCIe"};
+	static const char *const speed[] = { "Unknown",	      "2.5 GT/s PCIe",	"5.0 GT/s PCIe",
+					     "8.0 GT/s PCIe", "16.0 GT/s PCIe", "32.0 GT/s PCIe",
+					     "64.0 GT/s PCIe" };
 
 	return speed[code < sizeof(speed) / sizeof(speed[0]) ? code : 0];
 }
@@ -313,7 +313,7 @@ static int read_cur_width(const struct sys_ctx *x, char *buf, size_t len)
 
 static int read_power_state(const struct sys_ctx *x, char *buf, size_t len)
 {
-	static const char *const state[] = {"D0", "D1", "D2", "D3hot"};
+	static const char *const state[] = { "D0", "D1", "D2", "D3hot" };
 	uint32_t cap = dmn_fn_cap(x->fn, false, CAP_PM);
 
 	return snprintf(buf, len, "%s\n", state[cap ? cfg(x, cap + 4, 2) & 3 : 0]);
@@ -537,53 +537,53 @@ static int link_device(const struct sys_ctx *x, char *buf, size_t len)
 #define DIRECTORY .kind = SYS_DIR, .mode = 0755
 
 static const struct sys_row rows[] = {
-	{"bus/pci/devices", DIRECTORY},
-	{"bus/pci/slots", DIRECTORY},
-	{"bus/pci/rescan", WO, .write = write_rescan},
-	{"bus/pci/devices/%F", LNK, .read = link_device},
+	{ "bus/pci/devices", DIRECTORY },
+	{ "bus/pci/slots", DIRECTORY },
+	{ "bus/pci/rescan", WO, .write = write_rescan },
+	{ "bus/pci/devices/%F", LNK, .read = link_device },
 
-	{FN "ari_enabled", RO, .read = read_ari},
-	{FN "class", RO, .read = read_class},
-	{FN "config", RW, .pread = config_read, .pwrite = config_write, .size = config_size},
-	{FN "consistent_dma_mask_bits", RO, .read = read_64},
-	{FN "current_link_speed", RO, .read = read_cur_speed},
-	{FN "current_link_width", RO, .read = read_cur_width},
-	{FN "device", RO, .read = read_device},
-	{FN "dma_mask_bits", RO, .read = read_64},
-	{FN "driver", LNK, .read = link_driver, .has = is_bound},
-	{FN "driver_override", RW, .read = read_override, .write = write_override},
-	{FN "enable", RW, .read = read_enable, .write = write_enable},
-	{FN "irq", RO, .read = read_irq},
-	{FN "local_cpulist", RO, .read = read_cpulist},
-	{FN "local_cpus", RO, .read = read_cpus},
-	{FN "max_link_speed", RO, .read = read_max_speed},
-	{FN "max_link_width", RO, .read = read_max_width},
-	{FN "modalias", RO, .read = read_modalias},
-	{FN "numa_node", RO, .read = read_no_node},
-	{FN "physfn", LNK, .read = link_physfn, .has = is_vf},
-	{FN "power_state", RO, .read = read_power_state},
-	{FN "remove", WO, .write = write_remove},
-	{FN "rescan", WO, .write = write_rescan},
-	{FN "reset", WO, .write = write_reset, .has = has_flr},
-	{FN "reset_method", RW, .read = read_reset_method, .write = write_reset_method,
-	 .has = has_flr},
-	{FN "resource", RO, .read = read_resource},
-	{FN "%R", .kind = SYS_FILE, .mode = 0600, .pread = bar_read, .pwrite = bar_write,
-	 .size = bar_size, .map = true},
-	{FN "revision", RO, .read = read_revision},
-	{FN "sriov_drivers_autoprobe", RW, .read = read_vf_autoprobe, .write = write_vf_autoprobe,
-	 .has = is_pf},
-	{FN "sriov_numvfs", RW, .read = read_numvfs, .write = write_numvfs, .has = is_pf},
-	{FN "sriov_offset", RO, .read = read_vf_offset, .has = is_pf},
-	{FN "sriov_stride", RO, .read = read_vf_stride, .has = is_pf},
-	{FN "sriov_totalvfs", RO, .read = read_totalvfs, .has = is_pf},
-	{FN "sriov_vf_device", RO, .read = read_vf_device, .has = is_pf},
-	{FN "subsystem", LNK, .read = link_subsystem},
-	{FN "subsystem_device", RO, .read = read_subdevice},
-	{FN "subsystem_vendor", RO, .read = read_subvendor},
-	{FN "uevent", RW, .read = read_uevent, .write = write_uevent},
-	{FN "vendor", RO, .read = read_vendor},
-	{FN "%V", LNK, .read = link_virtfn, .has = is_pf},
+	{ FN "ari_enabled", RO, .read = read_ari },
+	{ FN "class", RO, .read = read_class },
+	{ FN "config", RW, .pread = config_read, .pwrite = config_write, .size = config_size },
+	{ FN "consistent_dma_mask_bits", RO, .read = read_64 },
+	{ FN "current_link_speed", RO, .read = read_cur_speed },
+	{ FN "current_link_width", RO, .read = read_cur_width },
+	{ FN "device", RO, .read = read_device },
+	{ FN "dma_mask_bits", RO, .read = read_64 },
+	{ FN "driver", LNK, .read = link_driver, .has = is_bound },
+	{ FN "driver_override", RW, .read = read_override, .write = write_override },
+	{ FN "enable", RW, .read = read_enable, .write = write_enable },
+	{ FN "irq", RO, .read = read_irq },
+	{ FN "local_cpulist", RO, .read = read_cpulist },
+	{ FN "local_cpus", RO, .read = read_cpus },
+	{ FN "max_link_speed", RO, .read = read_max_speed },
+	{ FN "max_link_width", RO, .read = read_max_width },
+	{ FN "modalias", RO, .read = read_modalias },
+	{ FN "numa_node", RO, .read = read_no_node },
+	{ FN "physfn", LNK, .read = link_physfn, .has = is_vf },
+	{ FN "power_state", RO, .read = read_power_state },
+	{ FN "remove", WO, .write = write_remove },
+	{ FN "rescan", WO, .write = write_rescan },
+	{ FN "reset", WO, .write = write_reset, .has = has_flr },
+	{ FN "reset_method", RW, .read = read_reset_method, .write = write_reset_method,
+	  .has = has_flr },
+	{ FN "resource", RO, .read = read_resource },
+	{ FN "%R", .kind = SYS_FILE, .mode = 0600, .pread = bar_read, .pwrite = bar_write,
+	  .size = bar_size, .map = true },
+	{ FN "revision", RO, .read = read_revision },
+	{ FN "sriov_drivers_autoprobe", RW, .read = read_vf_autoprobe, .write = write_vf_autoprobe,
+	  .has = is_pf },
+	{ FN "sriov_numvfs", RW, .read = read_numvfs, .write = write_numvfs, .has = is_pf },
+	{ FN "sriov_offset", RO, .read = read_vf_offset, .has = is_pf },
+	{ FN "sriov_stride", RO, .read = read_vf_stride, .has = is_pf },
+	{ FN "sriov_totalvfs", RO, .read = read_totalvfs, .has = is_pf },
+	{ FN "sriov_vf_device", RO, .read = read_vf_device, .has = is_pf },
+	{ FN "subsystem", LNK, .read = link_subsystem },
+	{ FN "subsystem_device", RO, .read = read_subdevice },
+	{ FN "subsystem_vendor", RO, .read = read_subvendor },
+	{ FN "uevent", RW, .read = read_uevent, .write = write_uevent },
+	{ FN "vendor", RO, .read = read_vendor },
+	{ FN "%V", LNK, .read = link_virtfn, .has = is_pf },
 };
 
-const struct sys_rows sys_pci_rows = {rows, sizeof(rows) / sizeof(rows[0])};
+const struct sys_rows sys_pci_rows = { rows, sizeof(rows) / sizeof(rows[0]) };

@@ -156,9 +156,9 @@ static const struct {
 	char letter;
 	next_fn next;
 } objects[] = {
-	{'F', next_function}, {'C', next_ctrl},	   {'c', next_ctrl_of_fn},
-	{'b', next_block},    {'G', next_generic}, {'g', next_generic_of_fn},
-	{'S', next_subsys},   {'V', next_vf},	   {'R', next_bar},
+	{ 'F', next_function }, { 'C', next_ctrl },    { 'c', next_ctrl_of_fn },
+	{ 'b', next_block },	{ 'G', next_generic }, { 'g', next_generic_of_fn },
+	{ 'S', next_subsys },	{ 'V', next_vf },      { 'R', next_bar },
 };
 
 static next_fn object_of(const char *component)
@@ -172,7 +172,7 @@ static next_fn object_of(const char *component)
 
 /* ---- matching ---- */
 
-static const struct sys_rows *const tables[] = {&sys_pci_rows, &sys_driver_rows, &sys_nvme_rows};
+static const struct sys_rows *const tables[] = { &sys_pci_rows, &sys_driver_rows, &sys_nvme_rows };
 
 #define NR_TABLES (sizeof(tables) / sizeof(tables[0]))
 
@@ -209,7 +209,7 @@ static const char *match(const struct sys *s, const struct sys_row *r, const cha
 {
 	const char *pat = r->path, *p = path;
 
-	*x = (struct sys_ctx){.s = s};
+	*x = (struct sys_ctx){ .s = s };
 	while (*p) {
 		size_t n = component(p);
 
@@ -226,7 +226,7 @@ static const char *match(const struct sys *s, const struct sys_row *r, const cha
 
 static void fill(const struct sys_row *r, const struct sys_ctx *x, struct sys_ent *e)
 {
-	*e = (struct sys_ent){.row = r, .ctx = *x, .kind = SYS_DIR, .mode = 0755};
+	*e = (struct sys_ent){ .row = r, .ctx = *x, .kind = SYS_DIR, .mode = 0755 };
 	if (!r)
 		return;
 	e->kind = r->kind;
@@ -240,7 +240,7 @@ static void fill(const struct sys_row *r, const struct sys_ctx *x, struct sys_en
 int sys_find(const struct sys *s, const char *path, struct sys_ent *e)
 {
 	bool dir = !*path;
-	struct sys_ctx x = {.s = s};
+	struct sys_ctx x = { .s = s };
 
 	fill(NULL, &x, e);
 	for (unsigned int i = 0; i < NR_TABLES; i++) {
@@ -323,7 +323,7 @@ static bool list_row(struct listing *l, const struct sys_row *r, const char *res
 int sys_list(const struct sys *s, const char *path,
 	     int (*each)(void *arg, const char *name, const struct sys_ent *e), void *arg)
 {
-	struct listing l = {.each = each, .arg = arg};
+	struct listing l = { .each = each, .arg = arg };
 	bool go = true;
 
 	for (unsigned int i = 0; i < NR_TABLES && go; i++) {

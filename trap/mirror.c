@@ -17,7 +17,7 @@
 
 static int make_base(struct trap_sys *s)
 {
-	const char *bases[] = {getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp"};
+	const char *bases[] = { getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp" };
 
 	for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]) && s->fd < 0; i++) {
 		if (!bases[i] || bases[i][0] != '/' || strlen(bases[i]) > 32)
@@ -195,7 +195,7 @@ static void fill(struct mirror *m)
 int trap_mirror_dir(struct trap *t, const char *canon, bool list)
 {
 	struct trap_sys *s = t->sys;
-	struct mirror m = {.s = s, .canon = canon};
+	struct mirror m = { .s = s, .canon = canon };
 	int err = s->fd < 0 ? make_base(s) : 0;
 
 	if (err)

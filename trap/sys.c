@@ -116,7 +116,7 @@ long trap_chdir(struct trap_req *rq)
 /* that of the mirror for directories, since fstat() on one that is open tells the same */
 long trap_sys_stat(struct trap_req *rq, struct stat *st)
 {
-	static const mode_t type[] = {[SYS_FILE] = S_IFREG, [SYS_LINK] = S_IFLNK};
+	static const mode_t type[] = { [SYS_FILE] = S_IFREG, [SYS_LINK] = S_IFLNK };
 	const struct sys_ent *e = &rq->sys->e;
 	const char *p = rq->sys->canon;
 
@@ -140,7 +140,7 @@ long trap_sys_stat(struct trap_req *rq, struct stat *st)
 long trap_sys_access(struct trap_req *rq, int want, bool real)
 {
 	const struct sys_ent *e = &rq->sys->e;
-	struct dmn_node owner = {.mode = e->mode, .uid = geteuid(), .gid = getegid()};
+	struct dmn_node owner = { .mode = e->mode, .uid = geteuid(), .gid = getegid() };
 	struct trap_cred cr;
 	int err = trap_cred_read(rq->t, rq->tid, &cr);
 

@@ -210,7 +210,7 @@ static long act(struct trap_req *rq, const struct iovec *from, unsigned int nr, 
 	buf = malloc(len + 1);
 	if (!buf)
 		return -ENOMEM;
-	struct iovec to = {buf, len};
+	struct iovec to = { buf, len };
 	if (len && trap_vm_xfer(rq->tid, false, &to, 1, from, nr)) {
 		free(buf);
 		return -EFAULT;
@@ -237,14 +237,14 @@ static size_t length(uint64_t len)
 
 long trap_write(struct trap_req *rq)
 {
-	struct iovec from = {(void *)(uintptr_t)rq->arg[1], length(rq->arg[2])};
+	struct iovec from = { (void *)(uintptr_t)rq->arg[1], length(rq->arg[2]) };
 
 	return act(rq, &from, 1, -1);
 }
 
 long trap_pwrite(struct trap_req *rq)
 {
-	struct iovec from = {(void *)(uintptr_t)rq->arg[1], length(rq->arg[2])};
+	struct iovec from = { (void *)(uintptr_t)rq->arg[1], length(rq->arg[2]) };
 
 	return (int64_t)rq->arg[3] < 0 ? -EINVAL : act(rq, &from, 1, (int64_t)rq->arg[3]);
 }

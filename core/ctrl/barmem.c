@@ -154,7 +154,7 @@ static int one_dma(struct sim_ctrl *c, enum sim_dma_dir dir, const struct sim_dm
 		uint8_t *mem = at(c, iova, len, &part, &where);
 
 		err = mem ? own_copy(c, dir, mem, buf, (size_t)part)
-			  : host_dma(c, dir, &(struct sim_dma_vec){iova, buf, (size_t)part}, 1);
+			  : host_dma(c, dir, &(struct sim_dma_vec){ iova, buf, (size_t)part }, 1);
 	}
 	return err;
 }

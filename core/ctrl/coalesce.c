@@ -46,7 +46,7 @@ void sim_coalesce_free(struct sim_ctrl *c)
 
 static void forget(struct sim_coalesced *v)
 {
-	*v = (struct sim_coalesced){0};
+	*v = (struct sim_coalesced){ 0 };
 }
 
 void sim_coalesce_reset(struct sim_ctrl *c)

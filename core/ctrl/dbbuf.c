@@ -29,7 +29,7 @@ static bool has_entry(const struct sim_ctrl *c, uint16_t qid)
 
 static bool get(struct sim_ctrl *c, const struct sim_dbbuf_mem *m, uint32_t entry, uint32_t *val)
 {
-	struct sim_dma_vec vec = {m->iova + entry * 4ull, val, sizeof(*val)};
+	struct sim_dma_vec vec = { m->iova + entry * 4ull, val, sizeof(*val) };
 
 	if (m->ptr && atomic_load_explicit(&c->fn->bus_master, memory_order_relaxed))
 		*val = atomic_load(&m->ptr[entry]);
@@ -42,7 +42,7 @@ static bool get(struct sim_ctrl *c, const struct sim_dbbuf_mem *m, uint32_t entr
 static bool put(struct sim_ctrl *c, const struct sim_dbbuf_mem *m, uint32_t entry, uint32_t val)
 {
 	uint32_t le = sim_le32(val);
-	struct sim_dma_vec vec = {m->iova + entry * 4ull, &le, sizeof(le)};
+	struct sim_dma_vec vec = { m->iova + entry * 4ull, &le, sizeof(le) };
 
 	if (m->ptr && atomic_load_explicit(&c->fn->bus_master, memory_order_relaxed)) {
 		atomic_store(&m->ptr[entry], le);

@@ -57,13 +57,13 @@ static uint16_t each_desc(struct sim_ctrl *c, const struct sim_hmb *hmb, void *a
 
 	for (uint32_t i = 0; i < hmb->nr && !status; i++) {
 		const uint32_t n = hmb->nr - i < 32 ? hmb->nr - i : 32;
-		struct sim_dma_vec vec = {hmb->list + i * sizeof(*list), list, n * sizeof(*list)};
+		struct sim_dma_vec vec = { hmb->list + i * sizeof(*list), list, n * sizeof(*list) };
 
 		if (!(i % 32) && sim_dma(c, SIM_DMA_READ, &vec, 1))
 			return SIM_DATA_TRANSFER_ERROR;
 		status = cb(c,
-			    &(struct hmb_desc){sim_le64(list[i % 32].badd),
-					       sim_le32(list[i % 32].bsize), 0},
+			    &(struct hmb_desc){ sim_le64(list[i % 32].badd),
+						sim_le32(list[i % 32].bsize), 0 },
 			    i, arg);
 	}
 	return status;
@@ -85,7 +85,7 @@ static uint16_t check_desc(struct sim_ctrl *c, const struct hmb_desc *d, uint32_
 static uint16_t put_mark(struct sim_ctrl *c, const struct hmb_desc *d, uint32_t i, void *arg)
 {
 	struct hmb_mark mark = mark_of(c, i);
-	struct sim_dma_vec vec = {d->badd, &mark, sizeof(mark)};
+	struct sim_dma_vec vec = { d->badd, &mark, sizeof(mark) };
 
 	return sim_dma(c, SIM_DMA_WRITE, &vec, 1) ? SIM_DATA_TRANSFER_ERROR : SIM_OK;
 }
@@ -95,7 +95,7 @@ static uint16_t check_mark(struct sim_ctrl *c, const struct hmb_desc *d, uint32_
 {
 	const struct hmb_mark want = mark_of(c, i);
 	struct hmb_mark mark;
-	struct sim_dma_vec vec = {d->badd, &mark, sizeof(mark)};
+	struct sim_dma_vec vec = { d->badd, &mark, sizeof(mark) };
 	bool *intact = arg;
 
 	if (sim_dma(c, SIM_DMA_READ, &vec, 1) || memcmp(&mark, &want, sizeof(mark)))
@@ -143,7 +143,7 @@ static uint16_t enable(struct sim_req *req)
 	c->hmb.generation++;
 	status = each_desc(c, &c->hmb, NULL, put_mark);
 	if (status)
-		c->hmb = (struct sim_hmb){.generation = 0};
+		c->hmb = (struct sim_hmb){ .generation = 0 };
 	else
 		c->hmb.enabled = true;
 	return status;
@@ -176,7 +176,7 @@ uint16_t sim_hmb_get(struct sim_req *req, const struct sim_ns *ns, const struct 
 		     uint8_t *data)
 {
 	const struct sim_hmb *hmb = &req->ctrl->hmb;
-	uint32_t page[1024] = {0};
+	uint32_t page[1024] = { 0 };
 
 	if (f == &req->ctrl->feat && hmb->enabled) {
 		req->result = EHM | (hmb->returned ? MR : 0);

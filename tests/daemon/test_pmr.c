@@ -26,8 +26,8 @@ static struct sim_fn *enabled(struct fixture *f)
 
 static void test_survives(void **state)
 {
-	static const char *const words[] = {"-object", MEM, "-device", "nvme,serial=a,pmrdev=m",
-					    NULL};
+	static const char *const words[] = { "-object", MEM, "-device", "nvme,serial=a,pmrdev=m",
+					     NULL };
 	struct fixture *f = *state;
 	struct stat sb;
 
@@ -42,9 +42,9 @@ static void test_survives(void **state)
 
 static void test_share_off(void **state)
 {
-	static const char *const words[] = {"-object",
-					    "memory-backend-file,id=m,mem-path=pmr.img,size=64k",
-					    "-device", "nvme,serial=a,pmrdev=m", NULL};
+	static const char *const words[] = { "-object",
+					     "memory-backend-file,id=m,mem-path=pmr.img,size=64k",
+					     "-device", "nvme,serial=a,pmrdev=m", NULL };
 	struct fixture *f = *state;
 
 	assert_non_null(build(f, words));
@@ -58,8 +58,8 @@ static void test_share_off(void **state)
 /* killed in the middle of writing: everything that was written is there */
 static void test_killed(void **state)
 {
-	static const char *const words[] = {"-object", MEM, "-device", "nvme,serial=a,pmrdev=m",
-					    NULL};
+	static const char *const words[] = { "-object", MEM, "-device", "nvme,serial=a,pmrdev=m",
+					     NULL };
 	struct fixture *f = *state;
 	_Atomic uint64_t *told =
 		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

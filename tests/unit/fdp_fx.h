@@ -57,8 +57,9 @@ static inline void ffx_params(struct ffx *x)
 	x->p.ns.logical_block_size = x->p.ns.physical_block_size = 4096;
 	x->p.ns_bytes = 8 * MIB;
 	x->p.fdp = (struct sim_fdp_params){
-		.on = true, .runs = 256 * KIB, .nrg = 1, .nruh = 2, .op = 10};
-	x->p.ns.ruhs = (struct sim_ruhs){.nr = 2, .ruhid = {0, 1}};
+		.on = true, .runs = 256 * KIB, .nrg = 1, .nruh = 2, .op = 10
+	};
+	x->p.ns.ruhs = (struct sim_ruhs){ .nr = 2, .ruhid = { 0, 1 } };
 }
 
 /* power on: what survives is @x->j and the store */
@@ -95,7 +96,7 @@ static inline void ffx_end(struct ffx *x)
 static inline uint16_t ffx_io(struct ffx *x, uint8_t op, uint32_t nsid, uint32_t pid, uint64_t slba,
 			      uint32_t nlb, uint32_t flags, uint32_t len)
 {
-	struct drv_cmd cmd = {{op, nsid}};
+	struct drv_cmd cmd = { { op, nsid } };
 
 	cmd.dw[10] = (uint32_t)slba;
 	cmd.dw[11] = (uint32_t)(slba >> 32);
@@ -114,7 +115,7 @@ static inline void ffx_write(struct ffx *x, uint32_t pid, uint64_t slba, uint32_
 
 static inline void ffx_trim(struct ffx *x, uint64_t slba, uint32_t nlb)
 {
-	struct drv_cmd cmd = {{OP_DSM, 1}};
+	struct drv_cmd cmd = { { OP_DSM, 1 } };
 	uint32_t *range = drv_ptr(x->d, x->buf);
 
 	range[0] = 0;
@@ -130,9 +131,9 @@ static inline uint16_t ffx_log(struct ffx *x, uint8_t lid, uint16_t lsi, uint32_
 			       uint8_t **page)
 {
 	uint32_t numd = len / 4 - 1;
-	struct drv_cmd cmd = {.dw = {[0] = 0x02,
-				     [10] = numd << 16 | lsp << 8 | lid,
-				     [11] = numd >> 16 | (uint32_t)lsi << 16}};
+	struct drv_cmd cmd = { .dw = { [0] = 0x02,
+				       [10] = numd << 16 | lsp << 8 | lid,
+				       [11] = numd >> 16 | (uint32_t)lsi << 16 } };
 
 	*page = drv_ptr(x->d, x->rbuf);
 	memset(*page, 0xa5, len);
@@ -149,13 +150,13 @@ static inline struct ffx_stats ffx_stats(struct ffx *x)
 
 	assert_int_equal(ffx_log(x, 0x22, 1, 0, 64, &p), 0);
 	assert_true(all_zero(p + 8, 8) && all_zero(p + 24, 8) && all_zero(p + 40, 24));
-	return (struct ffx_stats){get64(p), get64(p + 16), get64(p + 32)};
+	return (struct ffx_stats){ get64(p), get64(p + 16), get64(p + 32) };
 }
 
 /* I/O Management Receive, RUH Status. Return: status; *@page of @len bytes */
 static inline uint16_t ffx_status(struct ffx *x, uint32_t nsid, uint32_t len, uint8_t **page)
 {
-	struct drv_cmd cmd = {{OP_IO_RECV, nsid}};
+	struct drv_cmd cmd = { { OP_IO_RECV, nsid } };
 
 	cmd.dw[10] = 1;
 	cmd.dw[11] = len / 4 - 1;
@@ -177,7 +178,7 @@ static inline uint64_t ffx_ruamw(struct ffx *x, uint32_t nsid, unsigned int i)
 /* I/O Management Send, RUH Update of @n placement identifiers */
 static inline uint16_t ffx_update(struct ffx *x, uint32_t nsid, const uint16_t *pid, uint32_t n)
 {
-	struct drv_cmd cmd = {{OP_IO_SEND, nsid}};
+	struct drv_cmd cmd = { { OP_IO_SEND, nsid } };
 	uint8_t *p = drv_ptr(x->d, x->buf);
 
 	for (uint32_t i = 0; i < n; i++) {
@@ -192,7 +193,7 @@ static inline uint16_t ffx_update(struct ffx *x, uint32_t nsid, const uint16_t *
 static inline uint16_t ffx_set_events(struct ffx *x, uint32_t nsid, uint16_t ph,
 				      const uint8_t *types, uint8_t n, bool on)
 {
-	struct drv_cmd cmd = {{0x09, nsid}};
+	struct drv_cmd cmd = { { 0x09, nsid } };
 
 	memcpy(drv_ptr(x->d, x->buf), types, n);
 	cmd.dw[10] = 0x8000001e;

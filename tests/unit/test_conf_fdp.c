@@ -12,7 +12,7 @@
 
 static int read_fdp(struct conf *c, const char *subsys, const char *ns, char *err, size_t len)
 {
-	const char *words[] = {subsys, CTRL, DRIVE, ns};
+	const char *words[] = { subsys, CTRL, DRIVE, ns };
 
 	return read_words(c, words, COUNT(words), err, len);
 }
@@ -23,21 +23,21 @@ static void test_subsys(void **state)
 	static const struct {
 		const char *words, *err;
 	} rows[] = {
-		{",fdp.nruh=1,fdp.runs=0", "fdp.runs: fdp.runs must be non-zero"},
-		{",fdp.nruh=1,fdp.runs=16383",
-		 "fdp.runs: 16383 bytes are too few, must be at least 16384"},
-		{",fdp.nruh=1,fdp.nrg=0", "fdp.nrg: fdp.nrg must be non-zero"},
-		{"", "fdp.nruh: fdp.nruh must be non-zero and at most 128"},
-		{",fdp.nruh=129", "fdp.nruh: fdp.nruh must be non-zero and at most 128"},
-		{",fdp.nruh=2,fdp.nrg=32769",
-		 "fdp.nrg: cannot derive a valid rgif (fdp.nrg: 32769 fdp.nruh: 2)"},
-		{",fdp.nruh=3,fdp.nrg=32768",
-		 "fdp.nrg: cannot derive a valid rgif (fdp.nrg: 32768 fdp.nruh: 3)"},
-		{",fdp.nruh=1,fdp.op=1001", "fdp.op: must be between 0 and 1000, not '1001'"},
-		{",fdp.nruh=1,fdp.isolation=none",
-		 "fdp.isolation: must be 'initial' or 'persistent', not 'none'"},
-		{",fdp.nruh=1,fdp.victim=oldest",
-		 "fdp.victim: must be 'greedy' or 'cost-benefit', not 'oldest'"},
+		{ ",fdp.nruh=1,fdp.runs=0", "fdp.runs: fdp.runs must be non-zero" },
+		{ ",fdp.nruh=1,fdp.runs=16383",
+		  "fdp.runs: 16383 bytes are too few, must be at least 16384" },
+		{ ",fdp.nruh=1,fdp.nrg=0", "fdp.nrg: fdp.nrg must be non-zero" },
+		{ "", "fdp.nruh: fdp.nruh must be non-zero and at most 128" },
+		{ ",fdp.nruh=129", "fdp.nruh: fdp.nruh must be non-zero and at most 128" },
+		{ ",fdp.nruh=2,fdp.nrg=32769",
+		  "fdp.nrg: cannot derive a valid rgif (fdp.nrg: 32769 fdp.nruh: 2)" },
+		{ ",fdp.nruh=3,fdp.nrg=32768",
+		  "fdp.nrg: cannot derive a valid rgif (fdp.nrg: 32768 fdp.nruh: 3)" },
+		{ ",fdp.nruh=1,fdp.op=1001", "fdp.op: must be between 0 and 1000, not '1001'" },
+		{ ",fdp.nruh=1,fdp.isolation=none",
+		  "fdp.isolation: must be 'initial' or 'persistent', not 'none'" },
+		{ ",fdp.nruh=1,fdp.victim=oldest",
+		  "fdp.victim: must be 'greedy' or 'cost-benefit', not 'oldest'" },
 	};
 	char words[256], want[512], err[1024];
 	struct conf c;
@@ -55,7 +55,8 @@ static void test_off(void **state)
 {
 	static const char *const keys[] = {
 		"runs=1M", "nrg=2", "nruh=1", "op=8", "isolation=persistent", "victim=cost-benefit",
-		"erutl=1"};
+		"erutl=1"
+	};
 	char words[256], want[512], err[1024];
 	struct conf c;
 
@@ -83,22 +84,22 @@ static void test_ruhs_bad(void **state)
 	static const struct {
 		const char *list, *err;
 	} rows[] = {
-		{"a", "'a' cannot be parsed; write handles and ranges, as 0;2;8-15"},
-		{"0;", "'0;' cannot be parsed; write handles and ranges, as 0;2;8-15"},
-		{";0", "';0' cannot be parsed; write handles and ranges, as 0;2;8-15"},
-		{"0-", "'0-' cannot be parsed; write handles and ranges, as 0;2;8-15"},
-		{"0-1-2", "'0-1-2' cannot be parsed; write handles and ranges, as 0;2;8-15"},
-		{"-1", "'-1' cannot be parsed; write handles and ranges, as 0;2;8-15"},
-		{"0 1", "'0 1' cannot be parsed; write handles and ranges, as 0;2;8-15"},
-		{"65536", "'65536' cannot be parsed; write handles and ranges, as 0;2;8-15"},
-		{"3-1", "invalid range 3-1; the end is before the beginning"},
-		{"0-3;1", "too many placement handles; fdp.nruh is 4"},
-		{"1;2;1", "duplicate reclaim unit handle 1"},
-		{"1-2;0-1", "duplicate reclaim unit handle 1"},
-		{"4", "invalid reclaim unit handle 4; fdp.nruh is 4"},
-		{"0-65535", "too many placement handles; fdp.nruh is 4"},
-		{"99999999999999999999", "'99999999999999999999' cannot be parsed; write handles "
-					 "and ranges, as 0;2;8-15"},
+		{ "a", "'a' cannot be parsed; write handles and ranges, as 0;2;8-15" },
+		{ "0;", "'0;' cannot be parsed; write handles and ranges, as 0;2;8-15" },
+		{ ";0", "';0' cannot be parsed; write handles and ranges, as 0;2;8-15" },
+		{ "0-", "'0-' cannot be parsed; write handles and ranges, as 0;2;8-15" },
+		{ "0-1-2", "'0-1-2' cannot be parsed; write handles and ranges, as 0;2;8-15" },
+		{ "-1", "'-1' cannot be parsed; write handles and ranges, as 0;2;8-15" },
+		{ "0 1", "'0 1' cannot be parsed; write handles and ranges, as 0;2;8-15" },
+		{ "65536", "'65536' cannot be parsed; write handles and ranges, as 0;2;8-15" },
+		{ "3-1", "invalid range 3-1; the end is before the beginning" },
+		{ "0-3;1", "too many placement handles; fdp.nruh is 4" },
+		{ "1;2;1", "duplicate reclaim unit handle 1" },
+		{ "1-2;0-1", "duplicate reclaim unit handle 1" },
+		{ "4", "invalid reclaim unit handle 4; fdp.nruh is 4" },
+		{ "0-65535", "too many placement handles; fdp.nruh is 4" },
+		{ "99999999999999999999", "'99999999999999999999' cannot be parsed; write handles "
+					  "and ranges, as 0;2;8-15" },
 	};
 	char words[256], want[512], err[1024];
 	struct conf c;
@@ -117,7 +118,7 @@ static void test_ruhs_bad(void **state)
 
 static void test_given(void **state)
 {
-	static const uint16_t ids[] = {0, 2, 8, 9, 10, 11, 12, 13, 14, 15};
+	static const uint16_t ids[] = { 0, 2, 8, 9, 10, 11, 12, 13, 14, 15 };
 	const struct conf_fdp *f;
 	struct conf c;
 	char err[1024];
@@ -158,7 +159,7 @@ static void test_file(void **state)
 	static const char text[] = "[subsystem s]\nfdp = on\nfdp.nruh = 4\n[controller c]\n"
 				   "serial = a\nsubsys = s\n[namespace n]\nsize = 64M\n"
 				   "fdp.ruhs = 3;0-1\n";
-	static const uint16_t ids[] = {3, 0, 1};
+	static const uint16_t ids[] = { 3, 0, 1 };
 	struct conf c;
 	char err[1024];
 

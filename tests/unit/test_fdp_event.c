@@ -8,7 +8,7 @@
 #define CAP 64u
 #define S   1000000000ull
 
-static const uint8_t all_types[] = {0x00, 0x01, 0x02, 0x03, 0x80, 0x81};
+static const uint8_t all_types[] = { 0x00, 0x01, 0x02, 0x03, 0x80, 0x81 };
 
 static int setup(void **state)
 {
@@ -33,8 +33,8 @@ static int teardown(void **state)
 /* Get Features FDP Events. Return: status; the six descriptors */
 static uint16_t get_events(struct ffx *x, uint16_t ph, uint8_t sel, uint8_t desc[12])
 {
-	struct drv_cmd cmd = {{0x0a, 1}};
-	struct drv_cqe cqe = {0};
+	struct drv_cmd cmd = { { 0x0a, 1 } };
+	struct drv_cqe cqe = { 0 };
 	uint16_t status;
 
 	cmd.dw[10] = (uint32_t)sel << 8 | 0x1e;
@@ -48,10 +48,10 @@ static uint16_t get_events(struct ffx *x, uint16_t ph, uint8_t sel, uint8_t desc
 
 static void test_feature(void **state)
 {
-	static const uint8_t some[] = {0x81, 0x42, 0x00};
+	static const uint8_t some[] = { 0x81, 0x42, 0x00 };
 	struct ffx *x = *state;
-	struct drv_cmd cmd = {{0x0a, 1}};
-	struct drv_cqe cqe = {0};
+	struct drv_cmd cmd = { { 0x0a, 1 } };
+	struct drv_cqe cqe = { 0 };
 	uint8_t d[12];
 
 	ffx_up(x);
@@ -218,7 +218,7 @@ static void test_full_group(void **state)
 	struct ffx *x = *state;
 	struct sim_fdp_ru ru[256];
 	const uint8_t *ev;
-	uint64_t valid[2] = {0};
+	uint64_t valid[2] = { 0 };
 	int64_t n;
 
 	x->p.fdp.nrg = 2;
@@ -327,8 +327,8 @@ static void test_reset(void **state)
 static void test_bad_input(void **state)
 {
 	struct ffx *x = *state;
-	struct drv_cmd cmd = {{OP_IO_RECV, 1}};
-	uint16_t pids[8] = {0, 1, 0, 1};
+	struct drv_cmd cmd = { { OP_IO_RECV, 1 } };
+	uint16_t pids[8] = { 0, 1, 0, 1 };
 	uint8_t *p;
 
 	ffx_up(x);
@@ -349,19 +349,19 @@ static void test_bad_input(void **state)
 	/* half of a header, and more than MDTS */
 	assert_int_equal(ffx_status(x, 1, 8, &p), 0);
 	assert_true(all_zero(p, 8));
-	cmd = (struct drv_cmd){{OP_IO_RECV, 1}};
+	cmd = (struct drv_cmd){ { OP_IO_RECV, 1 } };
 	cmd.dw[10] = 1;
 	cmd.dw[11] = 0xffffffff;
 	assert_int_equal(drv_io(x->d, &cmd, x->rbuf, 4096, NULL), ST_INVALID_FIELD);
 	/* directives: there are no streams */
-	cmd = (struct drv_cmd){{OP_WRITE, 1}};
+	cmd = (struct drv_cmd){ { OP_WRITE, 1 } };
 	cmd.dw[12] = 1u << 20;
 	assert_int_equal(drv_io(x->d, &cmd, x->buf, 4096, NULL), ST_INVALID_FIELD);
 	cmd.dw[12] = 3u << 20;
 	assert_int_equal(drv_io(x->d, &cmd, x->buf, 4096, NULL), ST_INVALID_FIELD);
 	assert_int_equal(ffx_stats(x).hbmw, 0);
 	/* the NSID of the endurance group's pages is reserved */
-	cmd = (struct drv_cmd){{0x02, 1}};
+	cmd = (struct drv_cmd){ { 0x02, 1 } };
 	cmd.dw[10] = 15u << 16 | 0x22;
 	cmd.dw[11] = 1u << 16;
 	assert_int_equal(drv_admin(x->d, &cmd, x->rbuf, 64, NULL), 0);

@@ -60,7 +60,7 @@ static void prps(struct worker *w, struct drv_cmd *cmd, uint32_t pages)
 static void write_some(struct worker *w, uint8_t op, uint32_t flags)
 {
 	uint32_t n = 1 + below(w, 16), at = below(w, OWN - n);
-	struct drv_cmd cmd = {{op, 1}};
+	struct drv_cmd cmd = { { op, 1 } };
 
 	cmd.dw[10] = (uint32_t)(w->lo + at);
 	cmd.dw[12] = (n - 1) | flags;
@@ -79,7 +79,7 @@ static void write_some(struct worker *w, uint8_t op, uint32_t flags)
 static void trim_some(struct worker *w)
 {
 	uint32_t n = 1 + below(w, 64), at = below(w, OWN - n);
-	struct drv_cmd cmd = {{OP_DSM, 1}};
+	struct drv_cmd cmd = { { OP_DSM, 1 } };
 	uint32_t *range = drv_ptr(w->d, w->buf);
 
 	range[0] = 0;
@@ -97,7 +97,7 @@ static void copy_some(struct worker *w)
 {
 	uint32_t n = 1 + below(w, 16), from = below(w, OWN / 2 - n),
 		 at = OWN / 2 + below(w, OWN / 2 - n);
-	struct drv_cmd cmd = {{OP_COPY, 1}};
+	struct drv_cmd cmd = { { OP_COPY, 1 } };
 	uint8_t *p = drv_ptr(w->d, w->buf);
 	uint64_t slba = w->lo + from;
 
@@ -116,7 +116,7 @@ static void copy_some(struct worker *w)
 static void update_some(struct worker *w)
 {
 	uint16_t *pid = drv_ptr(w->d, w->buf);
-	struct drv_cmd cmd = {{OP_IO_SEND, 1}};
+	struct drv_cmd cmd = { { OP_IO_SEND, 1 } };
 
 	pid[0] = (uint16_t)(below(w, NRG) << 15 | below(w, NRUH));
 	pid[1] = (uint16_t)(below(w, NRG) << 15 | below(w, NRUH));
@@ -239,10 +239,11 @@ static void run(bool persistent, enum sim_fdp_victim victim)
 	x.p.fdp.nruh = NRUH;
 	x.p.fdp.persistent = persistent;
 	x.p.fdp.victim = victim;
-	x.p.ns.ruhs = (struct sim_ruhs){.nr = 3, .ruhid = {0, 1, 2}};
+	x.p.ns.ruhs = (struct sim_ruhs){ .nr = 3, .ruhid = { 0, 1, 2 } };
 	for (unsigned int t = 0; t < THREADS; t++)
-		w[t] = (struct worker){
-			.lo = t * OWN, .index = t, .rng = 0x9e3779b97f4a7c15 * (t + 1)};
+		w[t] = (struct worker){ .lo = t * OWN,
+					.index = t,
+					.rng = 0x9e3779b97f4a7c15 * (t + 1) };
 	for (unsigned int i = 0; i < LIVES; i++)
 		moved = live(&x, w, i);
 	assert_true(moved);

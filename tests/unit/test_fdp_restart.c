@@ -41,8 +41,8 @@ static uint32_t below(struct machine *m, uint32_t n)
 static void up(struct machine *m)
 {
 	char path[64];
-	struct sim_msg msg = {""};
-	struct store_file_params fp = {.path = path, .size = BYTES, .create = true};
+	struct sim_msg msg = { "" };
+	struct store_file_params fp = { .path = path, .size = BYTES, .create = true };
 
 	snprintf(path, sizeof(path), "%s/disk", m->dir);
 	if (store_journal_open(m->dir, "s", &m->port, &msg))
@@ -81,7 +81,7 @@ static void write_for_ever(struct machine *m)
 		m->said->acked += n;
 		m->said->busy = 0;
 		if (!below(m, 50))
-			ffx_update(&m->x, 1, &(uint16_t){(uint16_t)pid}, 1);
+			ffx_update(&m->x, 1, &(uint16_t){ (uint16_t)pid }, 1);
 	}
 }
 
@@ -125,7 +125,7 @@ static void remove_all(struct machine *m)
 
 static void test_kill(void **state)
 {
-	struct machine m = {.rng = 0x9e3779b97f4a7c15};
+	struct machine m = { .rng = 0x9e3779b97f4a7c15 };
 	uint64_t moved;
 	struct sim_fdp_info info;
 

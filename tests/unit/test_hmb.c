@@ -27,7 +27,7 @@ static struct drv *start(uint64_t size)
 /* @nr buffers of two pages */
 static struct lent lend(struct drv *d, uint32_t nr)
 {
-	struct lent l = {.list = drv_alloc(d, nr * 16), .nr = nr, .pages = nr * 2};
+	struct lent l = { .list = drv_alloc(d, nr * 16), .nr = nr, .pages = nr * 2 };
 	uint32_t *desc = drv_ptr(d, l.list);
 
 	for (uint32_t i = 0; i < nr; i++, desc += 4) {
@@ -42,7 +42,7 @@ static struct lent lend(struct drv *d, uint32_t nr)
 
 static uint16_t set(struct drv *d, uint32_t cdw11, const struct lent *l)
 {
-	struct drv_cmd cmd = {{0x09, [10] = HMB, [11] = cdw11}};
+	struct drv_cmd cmd = { { 0x09, [10] = HMB, [11] = cdw11 } };
 
 	if (l) {
 		cmd.dw[12] = l->pages;
@@ -55,7 +55,7 @@ static uint16_t set(struct drv *d, uint32_t cdw11, const struct lent *l)
 
 static uint32_t get(struct drv *d, uint8_t sel, uint32_t attr[4])
 {
-	struct drv_cmd cmd = {{0x0a, [10] = (uint32_t)sel << 8 | HMB}};
+	struct drv_cmd cmd = { { 0x0a, [10] = (uint32_t)sel << 8 | HMB } };
 	uint64_t page = drv_alloc(d, 4096);
 	struct drv_cqe cqe;
 
@@ -225,11 +225,11 @@ static void test_return(void **state)
 static void test_params(void **state)
 {
 	struct drv *d = drv_new(NULL);
-	struct sim_msg msg = {""};
+	struct sim_msg msg = { "" };
 	struct drv_params p;
 
 	drv_params(&p);
-	p.ctrl.dma = (struct sim_dma_port){(void *)(uintptr_t)1, NULL, NULL};
+	p.ctrl.dma = (struct sim_dma_port){ (void *)(uintptr_t)1, NULL, NULL };
 	p.ctrl.hmb_size = 4095;
 	assert_null(sim_fn_add(d->subsys, &p.ctrl, &msg));
 	assert_non_null(strstr(msg.text, "hmb_size"));

@@ -180,7 +180,7 @@ static int executed(int fd, int params)
 
 static void test_exec(void **state)
 {
-	struct io_uring_params p = {0};
+	struct io_uring_params p = { 0 };
 	char fd[16], params[16];
 	struct io_uring r;
 	int file;
@@ -399,7 +399,7 @@ static void test_no_leak(void **state)
 		rss = ur_rss_kib(pid);
 		/* the first round warms up: what the supervisor allocates once */
 		for (int i = 0; i < (round ? 1000 : 50); i++) {
-			struct iovec iov = {mem, 4096};
+			struct iovec iov = { mem, 4096 };
 			struct io_uring r;
 			pid_t child = 0;
 

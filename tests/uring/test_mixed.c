@@ -16,7 +16,7 @@
 /* a kernel before 6.19 has no such rings; nvmesim-run always has. Return: false without one */
 static bool mixed(struct io_uring *r, unsigned int entries)
 {
-	struct io_uring_params p = {.flags = MIXED};
+	struct io_uring_params p = { .flags = MIXED };
 	int ret;
 
 	memset(r, 0, sizeof(*r));
@@ -57,13 +57,13 @@ static struct io_uring_sqe *wide_cmd(struct io_uring *r, int fd, uint32_t op,
 static struct ur_cqe reap(struct io_uring *r)
 {
 	struct io_uring_cqe *cqe;
-	struct ur_cqe c = {0};
+	struct ur_cqe c = { 0 };
 
 	do {
-		struct __kernel_timespec ts = {.tv_sec = UR_PATIENCE};
+		struct __kernel_timespec ts = { .tv_sec = UR_PATIENCE };
 
 		assert_int_equal(io_uring_wait_cqe_timeout(r, &cqe, &ts), 0);
-		c = (struct ur_cqe){cqe->user_data, 0, cqe->res, cqe->flags};
+		c = (struct ur_cqe){ cqe->user_data, 0, cqe->res, cqe->flags };
 		if (c.flags & IORING_CQE_F_32) {
 			/* never wraps */
 			assert_in_range(cqe - r->cq.cqes, 0, r->cq.ring_mask - 1);

@@ -35,7 +35,7 @@ static void test_buffers(void **state)
 	assert_int_equal(io_uring_unregister_buffers(&r), -ENXIO);
 	assert_int_equal(io_uring_register_buffers(&r, iov, 0), -EINVAL);
 	for (int i = 0; i < 4; i++)
-		iov[i] = (struct iovec){mem + i * 4096 + i * 8, 1000};
+		iov[i] = (struct iovec){ mem + i * 4096 + i * 8, 1000 };
 	assert_int_equal(io_uring_register_buffers(&r, iov, 20000), -EINVAL);
 	assert_int_equal(io_uring_register_buffers(&r, iov, 4), 0);
 	assert_int_equal(io_uring_register_buffers(&r, iov, 4), -EBUSY);
@@ -43,19 +43,19 @@ static void test_buffers(void **state)
 	assert_int_equal(io_uring_unregister_buffers(&r), -ENXIO);
 
 	/* what a buffer cannot be: nothing of the kind stays behind */
-	iov[1] = (struct iovec){mem, 0};
+	iov[1] = (struct iovec){ mem, 0 };
 	assert_int_equal(io_uring_register_buffers(&r, iov, 2), -EFAULT);
-	iov[1] = (struct iovec){NULL, 4096};
+	iov[1] = (struct iovec){ NULL, 4096 };
 	assert_int_equal(io_uring_register_buffers(&r, iov, 2), -EFAULT);
-	iov[1] = (struct iovec){mem, (1ul << 30) + 1};
+	iov[1] = (struct iovec){ mem, (1ul << 30) + 1 };
 	assert_int_equal(io_uring_register_buffers(&r, iov, 2), -EFAULT);
 	munmap(mem + 15 * 4096, 4096);
-	iov[1] = (struct iovec){mem + 14 * 4096, 8192};
+	iov[1] = (struct iovec){ mem + 14 * 4096, 8192 };
 	assert_int_equal(io_uring_register_buffers(&r, iov, 2), -EFAULT);
 	assert_int_equal(io_uring_register_buffers(&r, (void *)8, 1), -EFAULT);
 	assert_int_equal(io_uring_unregister_buffers(&r), -ENXIO);
 	/* an empty place is allowed */
-	iov[1] = (struct iovec){NULL, 0};
+	iov[1] = (struct iovec){ NULL, 0 };
 	assert_int_equal(io_uring_register_buffers(&r, iov, 2), 0);
 	assert_int_equal(io_uring_unregister_buffers(&r), 0);
 	ur_exit(&r);
@@ -65,7 +65,7 @@ static void test_buffers2(void **state)
 {
 	struct io_uring r;
 	char *mem = ur_pages(4);
-	struct iovec iov = {mem, 4096};
+	struct iovec iov = { mem, 4096 };
 	__u64 tag = 0;
 
 	ur_init(&r, 8, 0);
@@ -80,7 +80,7 @@ static void test_buffers2(void **state)
 static void test_files(void **state)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), bad = 9999,
-	    files[4] = {null, -1, null, -1};
+	    files[4] = { null, -1, null, -1 };
 	struct io_uring r;
 
 	ur_init(&r, 8, 0);
@@ -92,9 +92,9 @@ static void test_files(void **state)
 	assert_int_equal(io_uring_register_files(&r, files, 4), 0);
 	assert_int_equal(io_uring_register_files(&r, files, 4), -EBUSY);
 	assert_int_equal(io_uring_register_files_update(&r, 1, &null, 1), 1);
-	assert_int_equal(io_uring_register_files_update(&r, 2, (int[]){-1, null}, 2), 2);
+	assert_int_equal(io_uring_register_files_update(&r, 2, (int[]){ -1, null }, 2), 2);
 	assert_int_equal(
-		io_uring_register_files_update(&r, 0, (int[]){IORING_REGISTER_FILES_SKIP, -1}, 2),
+		io_uring_register_files_update(&r, 0, (int[]){ IORING_REGISTER_FILES_SKIP, -1 }, 2),
 		2);
 	assert_int_equal(io_uring_register_files_update(&r, 4, &null, 1), -EINVAL);
 	assert_int_equal(io_uring_register_files_update(&r, 3, files, 2), -EINVAL);
@@ -126,7 +126,7 @@ static void test_eventfd(void **state)
 {
 	int efd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
 	    null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	struct __kernel_timespec ts = {.tv_nsec = 20000000};
+	struct __kernel_timespec ts = { .tv_nsec = 20000000 };
 	struct io_uring_sqe *sqe;
 	struct io_uring r;
 
@@ -226,9 +226,9 @@ static void test_restrictions(void **state)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct io_uring_restriction res[] = {
-		{.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_NOP},
-		{.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED, .sqe_flags = IOSQE_IO_LINK},
-		{.opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_REGISTER_FILES},
+		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_NOP },
+		{ .opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED, .sqe_flags = IOSQE_IO_LINK },
+		{ .opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_REGISTER_FILES },
 	};
 	struct io_uring r;
 
@@ -253,10 +253,10 @@ static void test_restrictions(void **state)
 	ur_exit(&r);
 
 	/* flags that each entry must have */
-	res[0] = (struct io_uring_restriction){.opcode = IORING_RESTRICTION_SQE_OP,
-					       .sqe_op = IORING_OP_NOP};
-	res[1] = (struct io_uring_restriction){.opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED,
-					       .sqe_flags = IOSQE_ASYNC};
+	res[0] = (struct io_uring_restriction){ .opcode = IORING_RESTRICTION_SQE_OP,
+						.sqe_op = IORING_OP_NOP };
+	res[1] = (struct io_uring_restriction){ .opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED,
+						.sqe_flags = IOSQE_ASYNC };
 	ur_init(&r, 8, IORING_SETUP_R_DISABLED);
 	assert_int_equal(restrict_to(&r, res, 2), 0);
 	assert_int_equal(enable(&r), 0);
@@ -274,7 +274,7 @@ static void test_restrictions(void **state)
 
 static void test_workers(void **state)
 {
-	unsigned int values[2] = {0, 0};
+	unsigned int values[2] = { 0, 0 };
 	struct io_uring r;
 	cpu_set_t set;
 
@@ -327,7 +327,8 @@ static void test_fixed_buffers(void **state)
 	int ns = ur_open(ur.ns, O_RDWR);
 	char *mem = ur_pages(8);
 	struct iovec iov[] = {
-		{mem, 8192}, {NULL, 0}, {mem + 8192 + 512, 4096}, {mem + 4 * 4096, 4096}};
+		{ mem, 8192 }, { NULL, 0 }, { mem + 8192 + 512, 4096 }, { mem + 4 * 4096, 4096 }
+	};
 	struct io_uring r;
 	__u64 tag = 0;
 
@@ -371,7 +372,7 @@ static void test_fixed_files(void **state)
 {
 	int ns = ur_open(ur.ns, O_RDWR), ctrl = ur_open(ur.ctrl, O_RDWR),
 	    null = ur_open("/dev/zero", O_RDWR);
-	int files[] = {ns, -1, ctrl, null};
+	int files[] = { ns, -1, ctrl, null };
 	struct io_uring r;
 
 	ur_init(&r, 8, 0);
@@ -388,7 +389,7 @@ static void test_fixed_files(void **state)
 	assert_int_equal(by_index(&r, -1, NVME_URING_CMD_IO), -EBADF);
 	/* exchanged */
 	ns = ur_open(ur.ns, O_RDWR);
-	assert_int_equal(io_uring_register_files_update(&r, 0, (int[]){-1, ns}, 2), 2);
+	assert_int_equal(io_uring_register_files_update(&r, 0, (int[]){ -1, ns }, 2), 2);
 	close(ns);
 	assert_int_equal(by_index(&r, 0, NVME_URING_CMD_IO), -EBADF);
 	assert_int_equal(by_index(&r, 1, NVME_URING_CMD_IO), 0);
@@ -418,7 +419,7 @@ static void test_cmd_eventfd(void **state)
 	}
 	ur_exit(&r);
 	/* the ring is gone, the program's eventfd is as it was */
-	assert_int_equal(write(efd, &(uint64_t){3}, 8), 8);
+	assert_int_equal(write(efd, &(uint64_t){ 3 }, 8), 8);
 	assert_int_equal(count(efd), 3);
 	close(efd);
 	close(ns);
@@ -427,9 +428,9 @@ static void test_cmd_eventfd(void **state)
 static void test_cmd_restrictions(void **state)
 {
 	struct io_uring_restriction res[] = {
-		{.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_URING_CMD},
-		{.opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED, .sqe_flags = IOSQE_FIXED_FILE},
-		{.opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_REGISTER_FILES},
+		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_URING_CMD },
+		{ .opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED, .sqe_flags = IOSQE_FIXED_FILE },
+		{ .opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_REGISTER_FILES },
 	};
 	int ns = ur_open(ur.ns, O_RDWR);
 	char *mem = ur_pages(1);

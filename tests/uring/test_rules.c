@@ -72,7 +72,7 @@ static void test_reserved(void **state)
 	sqe = ur_cmd(&r, zero, NVME_URING_CMD_IO, ur_rw(UR_READ, 0, 8, page), 1);
 	sqe->flags = IOSQE_BUFFER_SELECT;
 	assert_in_set(ur_one(&r),
-		      ((unsigned long[]){(unsigned long)-EOPNOTSUPP, (unsigned long)-EINVAL}), 2);
+		      ((unsigned long[]){ (unsigned long)-EOPNOTSUPP, (unsigned long)-EINVAL }), 2);
 	sqe = ur_cmd(&r, zero, NVME_URING_CMD_IO, ur_rw(UR_READ, 0, 8, page), 1);
 	sqe->personality = 1;
 	assert_int_equal(ur_one(&r), -EINVAL);
@@ -90,18 +90,18 @@ static void test_nodes(void **state)
 		bool admin;
 		uint32_t op;
 	} rows[] = {
-		{false, NVME_URING_CMD_ADMIN},
-		{false, NVME_URING_CMD_ADMIN_VEC},
-		{true, NVME_URING_CMD_IO},
-		{true, NVME_URING_CMD_IO_VEC},
-		{false, NVME_IOCTL_IO_CMD},
-		{false, NVME_IOCTL_IO64_CMD_VEC},
-		{true, NVME_IOCTL_ADMIN_CMD},
-		{true, NVME_IOCTL_ADMIN64_CMD},
-		{false, NVME_IOCTL_ID},
-		{false, 0},
-		{true, 0},
-		{false, 0xffffffff},
+		{ false, NVME_URING_CMD_ADMIN },
+		{ false, NVME_URING_CMD_ADMIN_VEC },
+		{ true, NVME_URING_CMD_IO },
+		{ true, NVME_URING_CMD_IO_VEC },
+		{ false, NVME_IOCTL_IO_CMD },
+		{ false, NVME_IOCTL_IO64_CMD_VEC },
+		{ true, NVME_IOCTL_ADMIN_CMD },
+		{ true, NVME_IOCTL_ADMIN64_CMD },
+		{ false, NVME_IOCTL_ID },
+		{ false, 0 },
+		{ true, 0 },
+		{ false, 0xffffffff },
 	};
 	int ns = ur_open(ur.ns, O_RDWR), ctrl = ur_open(ur.ctrl, O_RDWR);
 	struct io_uring r;
@@ -138,7 +138,7 @@ static void test_command(void **state)
 	/* another namespace than the node's, or all of them */
 	for (uint32_t i = 0; i < 3; i++) {
 		cmd = ur_rw(UR_READ, 0, 1, page);
-		cmd.nsid = (uint32_t[]){0, 2, 0xffffffff}[i];
+		cmd.nsid = (uint32_t[]){ 0, 2, 0xffffffff }[i];
 		assert_int_equal(io(&r, ns, cmd), -EINVAL);
 	}
 	cmd = ur_rw(UR_READ, 0, 1, page);
@@ -208,7 +208,7 @@ static void test_command(void **state)
 static int unprivileged(void)
 {
 	int ro = open(ur.ns, O_RDONLY), wo = open(ur.ns, O_WRONLY), ctrl = open(ur.ctrl, O_RDONLY);
-	struct nvme_uring_cmd format = {.opcode = 0x80, .nsid = 1};
+	struct nvme_uring_cmd format = { .opcode = 0x80, .nsid = 1 };
 	struct io_uring r;
 
 	if (ur_setup(&r, 8, 0, NULL) || ro < 0 || wo < 0 || ctrl < 0)
@@ -225,7 +225,7 @@ static int unprivileged(void)
 	if (io(&r, wo, ur_rw(UR_WRITE, 0, 1, page)))
 		return 6;
 	/* vendor commands never, of the admin commands only what describes the drive */
-	if (io(&r, wo, (struct nvme_uring_cmd){.opcode = 0xc1, .nsid = 1}) != -EACCES)
+	if (io(&r, wo, (struct nvme_uring_cmd){ .opcode = 0xc1, .nsid = 1 }) != -EACCES)
 		return 7;
 	ur_cmd(&r, ctrl, NVME_URING_CMD_ADMIN, format, 1);
 	if (ur_one(&r) != -EACCES)
@@ -234,11 +234,11 @@ static int unprivileged(void)
 	if (ur_one(&r))
 		return 9;
 	ur_cmd(&r, ctrl, NVME_URING_CMD_ADMIN,
-	       (struct nvme_uring_cmd){.opcode = UR_LOG,
-				       .nsid = 0xffffffff,
-				       .addr = (uintptr_t)page,
-				       .data_len = 512,
-				       .cdw10 = 127u << 16 | 2},
+	       (struct nvme_uring_cmd){ .opcode = UR_LOG,
+					.nsid = 0xffffffff,
+					.addr = (uintptr_t)page,
+					.data_len = 512,
+					.cdw10 = 127u << 16 | 2 },
 	       1);
 	if (ur_one(&r) != -EACCES)
 		return 10;

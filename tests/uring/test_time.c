@@ -58,7 +58,7 @@ static void test_timeout(void **state)
 
 	/* at a point in time */
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	abs = (struct __kernel_timespec){now.tv_sec, now.tv_nsec + 20000000};
+	abs = (struct __kernel_timespec){ now.tv_sec, now.tv_nsec + 20000000 };
 	if (abs.tv_nsec >= 1000000000) {
 		abs.tv_sec++;
 		abs.tv_nsec -= 1000000000;
@@ -68,7 +68,7 @@ static void test_timeout(void **state)
 	assert_int_equal(ur_one(&r), -ETIME);
 	assert_in_range(ur_ms() - begun, 15, 5000);
 	clock_gettime(CLOCK_REALTIME, &now);
-	abs = (struct __kernel_timespec){now.tv_sec - 1, 0};
+	abs = (struct __kernel_timespec){ now.tv_sec - 1, 0 };
 	timeout(&r, 1, &abs, 0, IORING_TIMEOUT_ABS | IORING_TIMEOUT_REALTIME);
 	assert_int_equal(ur_one(&r), -ETIME);
 	timeout(&r, 1, &soon, 0, IORING_TIMEOUT_BOOTTIME);
@@ -80,7 +80,8 @@ static void test_timeout(void **state)
 	timeout(&r, 3, &soon, 0, 0)->flags = IOSQE_IO_LINK;
 	ur_nop(&r, 4, 0);
 	ur_submit(&r, 4);
-	ur_expect_any(&r, (uint64_t[]){1, 2, 3, 4}, (int32_t[]){-ETIME, 0, -ETIME, -ECANCELED}, 4);
+	ur_expect_any(&r, (uint64_t[]){ 1, 2, 3, 4 }, (int32_t[]){ -ETIME, 0, -ETIME, -ECANCELED },
+		      4);
 	ur_exit(&r);
 }
 
@@ -100,7 +101,7 @@ static void test_count(void **state)
 	ur_nothing(&r, 10);
 	ur_nop(&r, 3, 0);
 	ur_submit(&r, 1);
-	ur_expect_any(&r, (uint64_t[]){3, 9}, (int32_t[]){0, 0}, 2);
+	ur_expect_any(&r, (uint64_t[]){ 3, 9 }, (int32_t[]){ 0, 0 }, 2);
 
 	timeout(&r, 9, &soon, 5, 0);
 	ur_nop(&r, 1, 0);
@@ -112,7 +113,7 @@ static void test_count(void **state)
 
 static void test_timeout_refused(void **state)
 {
-	struct __kernel_timespec odd = {.tv_sec = -1};
+	struct __kernel_timespec odd = { .tv_sec = -1 };
 	struct io_uring r;
 
 	ur_init(&r, 32, IORING_SETUP_SUBMIT_ALL);
@@ -148,7 +149,7 @@ static void test_remove(void **state)
 	sqe = ur_sqe(&r, IORING_OP_TIMEOUT_REMOVE, 2);
 	sqe->addr = 1;
 	ur_submit(&r, 1);
-	ur_expect_any(&r, (uint64_t[]){1, 2}, (int32_t[]){-ECANCELED, 0}, 2);
+	ur_expect_any(&r, (uint64_t[]){ 1, 2 }, (int32_t[]){ -ECANCELED, 0 }, 2);
 	sqe = ur_sqe(&r, IORING_OP_TIMEOUT_REMOVE, 3);
 	sqe->addr = 1;
 	assert_int_equal(ur_one(&r), -ENOENT);
@@ -189,20 +190,21 @@ static void test_link_timeout(void **state)
 	ur_nop(&r, 1, IOSQE_IO_LINK);
 	link_timeout(&r, 2, &never);
 	ur_submit(&r, 2);
-	ur_expect_any(&r, (uint64_t[]){1, 2}, (int32_t[]){0, -ECANCELED}, 2);
+	ur_expect_any(&r, (uint64_t[]){ 1, 2 }, (int32_t[]){ 0, -ECANCELED }, 2);
 
 	/* too late: the other one is */
 	timeout(&r, 1, &never, 0, 0)->flags = IOSQE_IO_LINK;
 	link_timeout(&r, 2, &soon);
 	ur_submit(&r, 2);
-	ur_expect_any(&r, (uint64_t[]){1, 2}, (int32_t[]){-ECANCELED, -ETIME}, 2);
+	ur_expect_any(&r, (uint64_t[]){ 1, 2 }, (int32_t[]){ -ECANCELED, -ETIME }, 2);
 
 	/* and the rest of the chain with it */
 	timeout(&r, 1, &never, 0, 0)->flags = IOSQE_IO_LINK;
 	link_timeout(&r, 2, &soon)->flags = IOSQE_IO_LINK;
 	ur_nop(&r, 3, 0);
 	ur_submit(&r, 3);
-	ur_expect_any(&r, (uint64_t[]){1, 2, 3}, (int32_t[]){-ECANCELED, -ETIME, -ECANCELED}, 3);
+	ur_expect_any(&r, (uint64_t[]){ 1, 2, 3 }, (int32_t[]){ -ECANCELED, -ETIME, -ECANCELED },
+		      3);
 
 	/* in time in the middle of a chain */
 	ur_nop(&r, 1, IOSQE_IO_LINK);
@@ -210,7 +212,7 @@ static void test_link_timeout(void **state)
 	link_timeout(&r, 3, &never)->flags = IOSQE_IO_LINK;
 	ur_nop(&r, 4, 0);
 	ur_submit(&r, 4);
-	ur_expect_any(&r, (uint64_t[]){1, 2, 3, 4}, (int32_t[]){0, 0, -ECANCELED, 0}, 4);
+	ur_expect_any(&r, (uint64_t[]){ 1, 2, 3, 4 }, (int32_t[]){ 0, 0, -ECANCELED, 0 }, 4);
 
 	/* linked to nothing */
 	link_timeout(&r, 1, &soon);
@@ -229,7 +231,7 @@ static void test_cancel(void **state)
 	ur_submit(&r, 1);
 	cancel(&r, 2, 1, 0);
 	ur_submit(&r, 1);
-	ur_expect_any(&r, (uint64_t[]){1, 2}, (int32_t[]){-ECANCELED, 0}, 2);
+	ur_expect_any(&r, (uint64_t[]){ 1, 2 }, (int32_t[]){ -ECANCELED, 0 }, 2);
 
 	/* all with that user_data: their number */
 	for (int i = 0; i < 4; i++)
@@ -238,12 +240,12 @@ static void test_cancel(void **state)
 	ur_submit(&r, 5);
 	cancel(&r, 2, 1, IORING_ASYNC_CANCEL_ALL);
 	ur_submit(&r, 1);
-	ur_expect_any(&r, (uint64_t[]){1, 1, 1, 1, 2},
-		      (int32_t[]){-ECANCELED, -ECANCELED, -ECANCELED, -ECANCELED, 4}, 5);
+	ur_expect_any(&r, (uint64_t[]){ 1, 1, 1, 1, 2 },
+		      (int32_t[]){ -ECANCELED, -ECANCELED, -ECANCELED, -ECANCELED, 4 }, 5);
 	/* any */
 	cancel(&r, 2, 0, IORING_ASYNC_CANCEL_ANY);
 	ur_submit(&r, 1);
-	ur_expect_any(&r, (uint64_t[]){2, 3}, (int32_t[]){1, -ECANCELED}, 2);
+	ur_expect_any(&r, (uint64_t[]){ 2, 3 }, (int32_t[]){ 1, -ECANCELED }, 2);
 	cancel(&r, 2, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
 	assert_int_equal(ur_one(&r), 0);
 	cancel(&r, 2, 0, 1u << 30);
@@ -254,14 +256,14 @@ static void test_cancel(void **state)
 	ur_submit(&r, 2);
 	cancel(&r, 2, 1, 0);
 	ur_submit(&r, 1);
-	ur_expect_any(&r, (uint64_t[]){1, 4, 2}, (int32_t[]){-ECANCELED, -ECANCELED, 0}, 3);
+	ur_expect_any(&r, (uint64_t[]){ 1, 4, 2 }, (int32_t[]){ -ECANCELED, -ECANCELED, 0 }, 3);
 	ur_exit(&r);
 }
 
 /* io_uring_enter(2), IORING_ENTER_EXT_ARG */
 static void test_ext_arg(void **state)
 {
-	struct io_uring_getevents_arg arg = {.ts = (uintptr_t)&soon};
+	struct io_uring_getevents_arg arg = { .ts = (uintptr_t)&soon };
 	const unsigned int get = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
 	unsigned int fd;
 	struct io_uring r;
@@ -303,7 +305,7 @@ static void test_ext_arg(void **state)
 static void aer(struct io_uring *r, int ctrl, uint64_t data, uint32_t timeout_ms)
 {
 	ur_cmd(r, ctrl, NVME_URING_CMD_ADMIN,
-	       (struct nvme_uring_cmd){.opcode = UR_AER, .timeout_ms = timeout_ms}, data);
+	       (struct nvme_uring_cmd){ .opcode = UR_AER, .timeout_ms = timeout_ms }, data);
 }
 
 /*
@@ -366,7 +368,7 @@ static void test_cmd_timeout(void **state)
 /* a wait that ends although a command is in flight; rings with one in flight come and go */
 static void test_cmd_wait(void **state)
 {
-	struct io_uring_getevents_arg arg = {.ts = (uintptr_t)&soon};
+	struct io_uring_getevents_arg arg = { .ts = (uintptr_t)&soon };
 	int ctrl = ur_open(ur.ctrl, O_RDWR);
 	void *id = ur_pages(1);
 
@@ -454,7 +456,7 @@ static int sync_cancel(struct io_uring *r, struct sync_cancel *c, unsigned int n
 
 static void test_sync_cancel(void **state)
 {
-	struct sync_cancel c = {.addr = 1, .fd = -1, .timeout = {-1, -1}};
+	struct sync_cancel c = { .addr = 1, .fd = -1, .timeout = { -1, -1 } };
 	struct io_uring r;
 
 	ur_init(&r, 8, 0);

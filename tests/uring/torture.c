@@ -105,7 +105,7 @@ static void start(struct load *l)
 		IORING_SETUP_COOP_TASKRUN,
 		IORING_SETUP_CQSIZE,
 	};
-	struct io_uring_params p = {.flags = UR_BIG | kinds[rnd(&l->g, 7)], .sq_thread_idle = 10};
+	struct io_uring_params p = { .flags = UR_BIG | kinds[rnd(&l->g, 7)], .sq_thread_idle = 10 };
 	int ret;
 
 	/* a small completion queue overflows */
@@ -118,7 +118,7 @@ static void start(struct load *l)
 	l->busy = 0;
 	memset(l->locked, 0, sizeof(l->locked));
 	if (rnd(&l->g, 3) == 0) {
-		struct iovec iov = {l->mem, DEPTH * BYTES};
+		struct iovec iov = { l->mem, DEPTH * BYTES };
 
 		if (AGAIN(io_uring_register_buffers(&l->r, &iov, 1)))
 			DIE("buffers");
@@ -175,7 +175,7 @@ static void reap(struct load *l, bool all)
 		if (!all && !io_uring_cq_ready(&l->r))
 			return;
 		if (all) {
-			struct __kernel_timespec ts = {.tv_sec = 1};
+			struct __kernel_timespec ts = { .tv_sec = 1 };
 
 			ret = io_uring_wait_cqe_timeout(&l->r, &cqe, &ts);
 			if (ret == -ETIME || ret == -EINTR) {
@@ -246,7 +246,7 @@ static void cut(struct load *l)
 
 static void *reader(void *arg)
 {
-	struct rng g = {(uintptr_t)arg * 7919 + seed0};
+	struct rng g = { (uintptr_t)arg * 7919 + seed0 };
 	int ns = open_node(O_RDONLY);
 	char *mem = aligned_alloc(4096, BYTES);
 	struct io_uring r;
@@ -278,8 +278,8 @@ static void *reader(void *arg)
 static void worker(unsigned int n, unsigned int seed)
 {
 	static struct load l;
-	struct itimerval it = {{0, 3000}, {0, 3000}};
-	struct sigaction sa = {.sa_handler = on_alarm, .sa_flags = n & 1 ? SA_RESTART : 0};
+	struct itimerval it = { { 0, 3000 }, { 0, 3000 } };
+	struct sigaction sa = { .sa_handler = on_alarm, .sa_flags = n & 1 ? SA_RESTART : 0 };
 
 	who = n;
 	l.g.x = seed * 2654435761ull + n + 1;
@@ -322,7 +322,7 @@ static void worker(unsigned int n, unsigned int seed)
 			if (!pid) {
 				/* holds a copy of ring and node for a while, or uses another one,
 				 * or dies */
-				setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+				setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
 				if (rnd(&l.g, 3) == 0)
 					raise(SIGKILL);
 				if (rnd(&l.g, 2))
@@ -360,7 +360,7 @@ int main(int argc, char **argv)
 	unsigned int seconds = argc > 3 ? (unsigned int)atoi(argv[3]) : 5;
 	int supervisor = ur_supervisor(), status, failed = 0;
 	unsigned int fds, maps, seed;
-	pid_t pid[NR_WORKERS] = {0};
+	pid_t pid[NR_WORKERS] = { 0 };
 	struct rng g;
 	uint64_t end;
 

@@ -85,7 +85,7 @@ static enum ctl_exit run(const struct ctl *ctl)
 /* until somebody interrupts it, or the daemon is gone */
 static enum ctl_exit watch(const struct ctl *ctl)
 {
-	struct timespec pause = {.tv_sec = (time_t)ctl->every};
+	struct timespec pause = { .tv_sec = (time_t)ctl->every };
 	static char screen[1 << 16];
 	enum ctl_exit code;
 
@@ -133,11 +133,11 @@ static enum ctl_exit take_words(struct ctl *ctl, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"socket", required_argument, NULL, 's'}, {"json", no_argument, NULL, 'j'},
-		{"watch", optional_argument, NULL, 'w'},  {"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},	  {0},
+		{ "socket", required_argument, NULL, 's' }, { "json", no_argument, NULL, 'j' },
+		{ "watch", optional_argument, NULL, 'w' },  { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },	    { 0 },
 	};
-	struct ctl ctl = {0};
+	struct ctl ctl = { 0 };
 	enum ctl_exit code;
 	char path[256];
 	int opt;

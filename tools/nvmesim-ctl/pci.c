@@ -21,9 +21,9 @@ static void cell_node(struct json_object *o, char *to)
 }
 
 static const struct ctl_column columns[] = {
-	{"FUNCTION", "function", NULL}, {"KIND", "kind", NULL},	   {"CNTLID", "cntlid", NULL},
-	{"DRIVER", "driver", NULL},	{"NODE", NULL, cell_node}, {"VFS", NULL, cell_vfs},
-	{"STATE", "state", NULL},	{NULL, NULL, NULL},
+	{ "FUNCTION", "function", NULL }, { "KIND", "kind", NULL },    { "CNTLID", "cntlid", NULL },
+	{ "DRIVER", "driver", NULL },	  { "NODE", NULL, cell_node }, { "VFS", NULL, cell_vfs },
+	{ "STATE", "state", NULL },	  { NULL, NULL, NULL },
 };
 
 void ctl_print_pci(struct json_object *functions)
