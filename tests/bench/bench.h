@@ -55,6 +55,9 @@ enum bench_core_op {
 	CORE_WRITE_128K_16,
 	CORE_WRITE_128K_32,
 	CORE_WRITE_128K_64,
+	CORE_WRITE_4K_16_TUPLES, /* made by the host, and checked */
+	CORE_READ_128K_16_TUPLES,
+	CORE_WRITE_128K_16_TUPLES,
 	CORE_WRITE_4K_FDP, /* with Flexible Data Placement, before anything is collected */
 	CORE_WRITE_128K_FDP,
 	CORE_NR_OPS

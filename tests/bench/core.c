@@ -14,6 +14,8 @@
 #define RUNS (4ull << 20)
 #define BATCHES 50 /* what is compared takes turns, and the median batch of each counts */
 #define PRACT (1u << 29)
+#define TUPLES 4096u /* bytes of them, of all blocks of the set */
+_Static_assert(BENCH_SET / BLOCK * 8 <= TUPLES, "they fit");
 
 enum { FMT_NONE, FMT_16, FMT_32, FMT_64, FMT__N };
 
@@ -48,6 +50,12 @@ static const struct {
 	[CORE_WRITE_128K_16] = { "Write 128 KiB, 16-bit guard", false, 0x01, FMT_16, 0, 131072, CORE_WRITE_128K },
 	[CORE_WRITE_128K_32] = { "Write 128 KiB, 32-bit guard", false, 0x01, FMT_32, 0, 131072, CORE_WRITE_128K },
 	[CORE_WRITE_128K_64] = { "Write 128 KiB, 64-bit guard", false, 0x01, FMT_64, 0, 131072, CORE_WRITE_128K },
+	[CORE_WRITE_4K_16_TUPLES] = { "Write 4 KiB, the host's tuples", false, 0x01, FMT_16, 0, 4096,
+				      CORE_WRITE_4K },
+	[CORE_READ_128K_16_TUPLES] = { "Read 128 KiB, tuples passed on", false, 0x02, FMT_16, 0,
+				       131072, CORE_READ_128K },
+	[CORE_WRITE_128K_16_TUPLES] = { "Write 128 KiB, the host's tuples", false, 0x01, FMT_16, 0,
+					131072, CORE_WRITE_128K },
 	[CORE_WRITE_4K_FDP] = { "Write 4 KiB, data placement", false, 0x01, FMT_NONE, 0, 4096,
 				CORE_WRITE_4K },
 	[CORE_WRITE_128K_FDP] = { "Write 128 KiB, data placement", false, 0x01, FMT_NONE, 0, 131072,
@@ -149,6 +157,13 @@ static void rig_down(struct rig *r)
 			store_free(r->store[i]);
 }
 
+/* tuples pass between host and controller, behind the data in the buffer, and are checked */
+static bool has_tuples(enum bench_core_op op)
+{
+	return op == CORE_WRITE_4K_16_TUPLES || op == CORE_READ_128K_16_TUPLES ||
+	       op == CORE_WRITE_128K_16_TUPLES;
+}
+
 /* ns for @rounds commands, or a negative number when one failed */
 static double time_cmds(struct rings *r, enum bench_core_op op, unsigned int rounds, void *buf,
 			uint64_t *list)
@@ -170,8 +185,15 @@ static double time_cmds(struct rings *r, enum bench_core_op op, unsigned int rou
 				sqe[12] |= PRACT | 7u << 26; /* and check all three on reads */
 			sqe[14] = sqe[10];
 		}
-		if (ops[op].opcode == 0x01)
+		if (has_tuples(op)) {
+			const uint8_t *md = (uint8_t *)buf + 131072 + sqe[10] * 8;
+
+			sqe[12] &= ~PRACT;
+			sqe[4] = (uint32_t)(uintptr_t)md;
+			sqe[5] = (uint32_t)((uint64_t)(uintptr_t)md >> 32);
+		} else if (ops[op].opcode == 0x01) {
 			sqe[12] &= ~(7u << 26);
+		}
 		if (is_fdp(op)) {
 			sqe[12] |= 2u << 20; /* Data Placement, placement handle 1 */
 			sqe[13] = 1u << 16;
@@ -242,7 +264,7 @@ int bench_core_run(unsigned int rounds, struct bench_core *res)
 {
 	struct rig r[2] = { 0 }; /* without data placement, and with it */
 	struct sim_msg msg = { "out of memory" };
-	uint8_t *buf = aligned_alloc(4096, 131072);
+	uint8_t *buf = aligned_alloc(4096, 131072 + TUPLES);
 	uint64_t *list = aligned_alloc(4096, 4096);
 	int ret = 1;
 
@@ -250,7 +272,7 @@ int bench_core_run(unsigned int rounds, struct bench_core *res)
 		fprintf(stderr, "bench: core: %s\n", msg.text);
 		goto out;
 	}
-	memset(buf, 0x5a, 131072);
+	memset(buf, 0x5a, 131072 + TUPLES);
 	/* what is read was written before */
 	for (unsigned int i = 0; i < FMT__N; i++) {
 		static const enum bench_core_op writes[FMT__N] = { CORE_WRITE_128K,
@@ -261,6 +283,9 @@ int bench_core_run(unsigned int rounds, struct bench_core *res)
 		if (time_cmds(&r[0].rings, writes[i], BENCH_SET / 131072, buf, list) < 0)
 			goto failed;
 	}
+	/* and the tuples that are written were read */
+	if (time_cmds(&r[0].rings, CORE_READ_128K_16_TUPLES, BENCH_SET / 131072, buf, list) < 0)
+		goto failed;
 	for (unsigned int op = 0; op < CORE_NR_OPS; op++)
 		if (measure(r, op, ops[op].bytes > 4096 ? rounds / 8 : rounds, buf, list, res))
 			goto failed;
