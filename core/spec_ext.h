@@ -81,6 +81,8 @@ _Static_assert(sizeof(struct nvme_id_independent_id_ns) == 4096, "figure 320");
 #define SIM_AOCS_RALBAS (1u << 0)
 
 /* NVM command set 1.1, figure 131 to 132: Get LBA Status */
+#define SIM_ATYPE_SCAN_UNTRACKED 0x10 /* 1.3 and later versions disagree on the names */
+#define SIM_ATYPE_SCAN_TRACKED 0x11
 #define SIM_ATYPE_ALLOCATED 0x02
 #define SIM_CMPC_INCOMPLETE 0x1
 #define SIM_CMPC_COMPLETE 0x2

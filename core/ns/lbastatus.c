@@ -28,8 +28,8 @@ static const struct action {
 	find_fn *find;
 } actions[] = {
 	{ SIM_ATYPE_ALLOCATED, SIM_LBARS_ALLOCATED, sim_blocks_find_alloc },
-	{ NVME_LBA_STATUS_ATYPE_SCAN_UNTRACKED, SIM_LBARS_WRITE_UNC, sim_blocks_find_bad },
-	{ NVME_LBA_STATUS_ATYPE_SCAN_TRACKED, SIM_LBARS_WRITE_UNC, sim_blocks_find_bad },
+	{ SIM_ATYPE_SCAN_UNTRACKED, SIM_LBARS_WRITE_UNC, sim_blocks_find_bad },
+	{ SIM_ATYPE_SCAN_TRACKED, SIM_LBARS_WRITE_UNC, sim_blocks_find_bad },
 };
 
 static const struct action *action_of(uint8_t atype)
@@ -164,7 +164,7 @@ static size_t put_element(const struct sim_ns *ns, uint8_t *p, size_t room)
 	uint32_t n = 0;
 
 	e->neid = sim_le32(ns->nsid);
-	e->ratype = NVME_LBA_STATUS_ATYPE_SCAN_TRACKED;
+	e->ratype = SIM_ATYPE_SCAN_TRACKED;
 	while (from < b->nr) {
 		if (!next_run(b, sim_blocks_find_bad, &from, b->nr, 1ull << 32, &slba, &nlb))
 			continue;
