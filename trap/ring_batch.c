@@ -75,6 +75,31 @@ const struct ring_who *ring_batch_who(void)
 	return current ? current->who : NULL;
 }
 
+/*
+ * The order of the program's addresses: buffers of commands that are submitted together mostly lie
+ * together, in whatever order. The kernel pins the pages of a piece at a time, so that fewer pieces
+ * cost a third less. @order: places in @v.
+ */
+static void by_address(const struct iovec *v, unsigned int nr, uint8_t *order)
+{
+	static const uint8_t gaps[] = { 57, 23, 10, 4, 1 };
+	unsigned int i, j;
+
+	for (i = 0; i < nr; i++)
+		order[i] = (uint8_t)i;
+	for (unsigned int g = 0; g < sizeof(gaps); g++) {
+		for (i = gaps[g]; i < nr; i++) {
+			uint8_t at = order[i];
+
+			for (j = i; j >= gaps[g] && (uintptr_t)v[order[j - gaps[g]]].iov_base >
+							    (uintptr_t)v[at].iov_base;
+			     j -= gaps[g])
+				order[j] = order[j - gaps[g]];
+			order[j] = at;
+		}
+	}
+}
+
 /* pieces that continue each other, as one; the kernel's cost is by piece and by page.
  * Return: how many are left. */
 static unsigned int join(const struct iovec *v, unsigned int nr, struct iovec *out)
@@ -101,8 +126,7 @@ void ring_batch_begin(struct ring_batch *b, const struct ring_who *who, bool sev
 }
 
 /* the data of short commands, as far as there is room. Return: how many. */
-static unsigned int plan(struct ring_batch *b, const struct ring_list *list, struct ring_req **of,
-			 struct iovec *local, struct iovec *remote)
+static unsigned int plan(struct ring_batch *b, const struct ring_list *list, struct ring_req **of)
 {
 	struct nvme_uring_cmd cmd;
 	unsigned int n = 0;
@@ -110,11 +134,10 @@ static unsigned int plan(struct ring_batch *b, const struct ring_list *list, str
 
 	for (struct ring_req *q = list->head; q && n < MAX_SEGS; q = q->next) {
 		memcpy(&cmd, q->sqe.s.cmd, sizeof(cmd));
-		if (q->proc != b->who->proc || !host_uring_gives(q->sqe.s.cmd_op, &cmd, &remote[n]) ||
-		    remote[n].iov_len > MAX_XFER || remote[n].iov_len > MEM_SIZE - used)
+		if (q->proc != b->who->proc || !host_uring_gives(q->sqe.s.cmd_op, &cmd, &q->ahead) ||
+		    q->ahead.iov_len > MAX_XFER || q->ahead.iov_len > MEM_SIZE - used)
 			continue;
-		local[n] = (struct iovec){ b->ahead + used, remote[n].iov_len };
-		used += remote[n].iov_len;
+		used += q->ahead.iov_len;
 		of[n++] = q;
 	}
 	return n;
@@ -122,10 +145,11 @@ static unsigned int plan(struct ring_batch *b, const struct ring_list *list, str
 
 void ring_batch_fetch(const struct ring_list *list)
 {
-	struct iovec local[MAX_SEGS], remote[MAX_SEGS];
+	struct iovec all, remote[MAX_SEGS];
 	struct ring_req *of[MAX_SEGS];
 	struct ring_batch *b = current;
-	unsigned int n, nr_local, nr_remote;
+	uint8_t order[MAX_SEGS];
+	unsigned int n;
 
 	if (!b->several || !list->head->next)
 		return;
@@ -134,17 +158,22 @@ void ring_batch_fetch(const struct ring_list *list)
 	if (!b->ahead)
 		return;
 	b->seq++; /* what was there is over */
-	n = plan(b, list, of, local, remote);
+	n = plan(b, list, of);
 	if (n < 2)
 		return;
+	for (unsigned int i = 0; i < n; i++)
+		remote[i] = of[i]->ahead;
+	by_address(remote, n, order);
+	all = (struct iovec){ b->ahead, 0 };
 	for (unsigned int i = 0; i < n; i++) {
-		of[i]->ahead = remote[i];
-		of[i]->ahead_data = local[i].iov_base;
+		struct ring_req *q = of[order[i]];
+
+		remote[i] = q->ahead;
+		q->ahead_data = b->ahead + all.iov_len;
+		all.iov_len += q->ahead.iov_len;
 	}
-	nr_local = join(local, n, local);
-	nr_remote = join(remote, n, remote);
 	/* whose memory is not there finds out by himself */
-	if (ring_client_move(b->who, false, local, nr_local, remote, nr_remote))
+	if (ring_client_move(b->who, false, &all, 1, remote, join(remote, n, remote)))
 		return;
 	for (unsigned int i = 0; i < n; i++) {
 		of[i]->ahead_in = b;
@@ -209,11 +238,17 @@ static void hand_over(struct ring_batch *b)
 {
 	struct iovec local[MAX_SEGS], remote[MAX_SEGS];
 	unsigned int nr_local, nr_remote;
+	uint8_t order[MAX_SEGS];
 
 	if (!b->nr)
 		return;
-	nr_local = join(b->local, b->nr, local);
-	nr_remote = join(b->remote, b->nr, remote);
+	by_address(b->remote, b->nr, order);
+	for (unsigned int i = 0; i < b->nr; i++) {
+		local[i] = b->local[order[i]];
+		remote[i] = b->remote[order[i]];
+	}
+	nr_local = join(local, b->nr, local);
+	nr_remote = join(remote, b->nr, remote);
 	if (ring_client_move(b->who, true, local, nr_local, remote, nr_remote))
 		write_each(b);
 	pthread_mutex_lock(&b->lock);
