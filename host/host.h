@@ -184,6 +184,16 @@ void host_uring(struct host_node_ref node, uint32_t cmd_op, const struct nvme_ur
 		const struct iovec *fixed, struct host_call *call);
 
 /**
+ * host_plug() - what this thread submits to I/O queues need not start before host_unplug()
+ *
+ * The controller then finds all of it with one doorbell. Calls may end meanwhile all the same. The
+ * devices of such calls must be there until host_unplug() has returned.
+ */
+void host_plug(void);
+/** host_unplug() - start it */
+void host_unplug(void);
+
+/**
  * host_thread_io() - the calling thread issues commands beside the one that runs host_run()
  * It leaves completions of admin commands, and what follows from them (scans), to that one, so
  * that &host_params.namespaces is never called from here.

@@ -195,6 +195,10 @@ bool host_thread_is_io(void);
 /** host_reap_announced() - host_queue_reap() for the queues interrupts named */
 void host_reap_announced(struct host_dev *dev);
 
+/** host_plugged() - is an entry on @q not to be rung for yet? */
+bool host_plugged(struct host_queue *q);
+/** host_plug_queue() - @q has such an entry; no lock held, as another queue may be rung for */
+void host_plug_queue(struct host_queue *q);
 /** host_call_submit() - a call's SQE and buffers are set: put it on @q */
 void host_call_submit(struct host_call *call, struct host_queue *q);
 /** host_call_done() - tell the door. Nested calls on one thread are flattened, not recursed. */

@@ -376,7 +376,7 @@ void host_call_submit(struct host_call *call, struct host_queue *q)
 		*q->wait_tail = call;
 		q->wait_tail = &call->next;
 		pthread_mutex_unlock(&q->lock);
-		return;
+		return; /* plugged or not, commands that are in the queue have its slots */
 	}
 	q->slots[i].call = call;
 	call->slot = i;
@@ -387,6 +387,11 @@ void host_call_submit(struct host_call *call, struct host_queue *q)
 		pthread_mutex_lock(&q->lock);
 	} else {
 		call_write(q, call);
+	}
+	if (host_plugged(q)) {
+		pthread_mutex_unlock(&q->lock);
+		host_plug_queue(q);
+		return;
 	}
 	queue_run(q);
 	if (atomic_load_explicit(&dev->irq, memory_order_relaxed))

@@ -325,7 +325,9 @@ static void run_singles(struct trap_ring *r, struct ring_list *singles)
 		return;
 	pthread_mutex_unlock(&r->lock);
 	ring_batch_fetch(singles);
+	host_plug();
 	ring_run(r, singles);
+	host_unplug();
 	pthread_mutex_lock(&r->lock);
 	ring_list_init(singles);
 }
@@ -397,6 +399,25 @@ static int copy_sqe(struct trap_ring *r, struct ring_req *q, uint32_t index, uin
 	return 0;
 }
 
+#define AHEAD 8u /* entries */
+
+/*
+ * The entries were written on another processor just now, so each costs the time of a way there
+ * and back, unless several are asked for at once.
+ */
+static void prefetch(const struct trap_ring *r, uint32_t pos)
+{
+	uint32_t size = r->flags & IORING_SETUP_SQE128 ? 2 * RING_SQE : RING_SQE;
+	uint32_t i = pos & (r->sq_entries - 1);
+	const uint8_t *sqe;
+
+	if (!(r->flags & IORING_SETUP_NO_SQARRAY))
+		i = atomic_load_explicit(&r->sq->array[i], memory_order_relaxed);
+	sqe = r->sqes + (size_t)(i & (r->sq_entries - 1)) * size;
+	__builtin_prefetch(sqe);
+	__builtin_prefetch(sqe + size - 1);
+}
+
 long ring_submit(struct trap_ring *r, const struct ring_who *who, uint32_t max)
 {
 	struct chain c = { NULL, NULL };
@@ -417,7 +438,11 @@ long ring_submit(struct trap_ring *r, const struct ring_who *who, uint32_t max)
 	ring_list_init(&singles);
 	ring_batch_begin(r->rs->batch[polled], who, n > 1,
 			 !polled && !dmn_loop_threads(r->rs->t->loop, 0));
+	for (uint32_t i = 0; i < AHEAD && i < n; i++)
+		prefetch(r, r->sq_head + i);
 	while (left) {
+		if (left > AHEAD)
+			prefetch(r, r->sq_head + AHEAD);
 		q = req_get(r);
 		full = !q;
 		if (full)
