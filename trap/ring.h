@@ -246,6 +246,7 @@ struct trap_ring {
 
 	pthread_mutex_t lock;
 	uint32_t sq_head, cq_tail, sq_flags;
+	uint32_t cq_shown, cq_head; /* the tail the program has; its head, as it was */
 	uint32_t nr_timeouts; /* completions by the clock */
 	uint32_t nr_posted;   /* completions but those */
 	bool disabled, closing, inline_now, ev_due, ev_async, no_drain;
@@ -370,6 +371,8 @@ void ring_run(struct trap_ring *r, struct ring_list *ready);
 void ring_complete(struct ring_req *q, int32_t res, struct ring_list *ready);
 /** ring_end() - that, and run what may start; no lock held */
 void ring_end(struct ring_req *q, int32_t res);
+/** ring_end_all() - that, of several, which have their res already; @list is empty then */
+void ring_end_all(struct ring_list *list);
 void ring_req_free(struct ring_req *q);
 
 static inline void ring_list_init(struct ring_list *l)
@@ -410,6 +413,8 @@ static inline bool ring_overflown(const struct trap_ring *r)
 {
 	return r->overflow.head || r->tags;
 }
+/** ring_publish() - the program may see the entries that were written */
+void ring_publish(struct trap_ring *r);
 /** ring_flush() - overflown completions, as far as there is room */
 void ring_flush(struct trap_ring *r);
 /** ring_announce() - completions were posted: eventfd, waiters */

@@ -360,8 +360,11 @@ void ring_batch_end(void)
 			ring_list_init(&ended);
 		ring_list_init(&b->ended);
 		pthread_mutex_unlock(&b->lock);
-		while ((q = ring_list_pop(&ended)))
-			ring_end(q, q->res >= 0 && q->flags & RING_FAULT ? -EFAULT : q->res);
+		for (q = ended.head; q; q = q->next) {
+			if (q->res >= 0 && q->flags & RING_FAULT)
+				q->res = -EFAULT;
+		}
+		ring_end_all(&ended);
 		/* what was linked to them has been started by now */
 	} while (b->nr || b->ended.head);
 	current = NULL;

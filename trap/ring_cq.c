@@ -29,13 +29,25 @@ static struct io_uring_cqe *entry(struct trap_ring *r, uint32_t pos)
 	return (struct io_uring_cqe *)(r->cq->cqes + (size_t)size * (pos & (r->cq_entries - 1)));
 }
 
+/* The program's head is looked at only when it matters. One that makes no sense is a ring without
+ * room. */
+static bool room(struct trap_ring *r, uint32_t need)
+{
+	uint32_t used = r->cq_tail - r->cq_head;
+
+	if (used <= r->cq_entries && r->cq_entries - used >= need)
+		return true;
+	r->cq_head = atomic_load_explicit(&r->cq->head, memory_order_acquire);
+	used = r->cq_tail - r->cq_head;
+	return used <= r->cq_entries && r->cq_entries - used >= need;
+}
+
 /* @result: of an entry with big_cqe, or NULL. Return: whether there was room */
 static bool write_entry(struct trap_ring *r, const struct io_uring_cqe *what,
 			const uint64_t *result)
 {
 	bool mixed = r->flags & IORING_SETUP_CQE_MIXED;
 	bool big = result && !(r->flags & IORING_SETUP_CQE32);
-	uint32_t used = r->cq_tail - atomic_load_explicit(&r->cq->head, memory_order_acquire);
 	uint32_t pos = r->cq_tail & (r->cq_entries - 1), need = 1;
 	struct io_uring_cqe *e;
 
@@ -44,8 +56,7 @@ static bool write_entry(struct trap_ring *r, const struct io_uring_cqe *what,
 		if (pos == r->cq_entries - 1)
 			need++; /* an entry does not go around the end */
 	}
-	/* a head that makes no sense is a ring without room */
-	if (used > r->cq_entries || r->cq_entries - used < need)
+	if (!room(r, need))
 		return false;
 	e = entry(r, r->cq_tail);
 	if (need == 3) {
@@ -62,8 +73,17 @@ static bool write_entry(struct trap_ring *r, const struct io_uring_cqe *what,
 		e->big_cqe[1] = 0;
 	}
 	r->cq_tail += need;
-	atomic_store_explicit(&r->cq->tail, r->cq_tail, memory_order_release);
 	return true;
+}
+
+/* A program that polls reads the tail all the time, so that each store to it is a way to another
+ * processor: one for all that ended together. */
+void ring_publish(struct trap_ring *r)
+{
+	if (r->cq_shown == r->cq_tail)
+		return;
+	r->cq_shown = r->cq_tail;
+	atomic_store_explicit(&r->cq->tail, r->cq_tail, memory_order_release);
 }
 
 static bool write_req(const struct ring_req *q)
@@ -147,12 +167,14 @@ void ring_flush(struct trap_ring *r)
 	}
 	if (!ring_overflown(r))
 		ring_set_flag(r, IORING_SQ_CQ_OVERFLOW, false);
+	ring_publish(r);
 }
 
 void ring_announce(struct trap_ring *r)
 {
 	uint64_t one = 1;
 
+	ring_publish(r);
 	if (r->ev_due && r->evfd >= 0 && !(r->ev_async && r->inline_now) &&
 	    !(atomic_load_explicit(&r->cq->flags, memory_order_relaxed) &
 	      IORING_CQ_EVENTFD_DISABLED)) {

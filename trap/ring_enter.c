@@ -42,6 +42,7 @@ static void answer(struct trap_ring *r, struct ring_wait **at, long ret)
 	struct trap *t = r->rs->t;
 
 	*at = w->next;
+	ring_publish(r);
 	trap_send(t, w->id, w->ret ? w->ret : ret);
 	atomic_fetch_sub(&r->rs->nr_waits, 1);
 	pthread_mutex_lock(&t->lock);

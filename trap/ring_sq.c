@@ -175,22 +175,47 @@ void ring_complete(struct ring_req *q, int32_t res, struct ring_list *ready)
 		start_deferred(r, ready);
 }
 
+/* to be seen at once; whoever submits just now tells the rest when he is done */
+static void tell(struct trap_ring *r)
+{
+	if (r->inline_now)
+		ring_publish(r);
+	else
+		ring_announce(r);
+}
+
+void ring_end_all(struct ring_list *list)
+{
+	struct ring_req *q;
+
+	while ((q = list->head)) {
+		struct trap_ring *r = q->ring;
+		struct ring_list ready;
+
+		ring_list_init(&ready);
+		pthread_mutex_lock(&r->lock);
+		while ((q = list->head) && q->ring == r) {
+			ring_list_pop(list);
+			ring_complete(q, q->res, &ready);
+		}
+		tell(r);
+		if (ready.head) {
+			pthread_mutex_unlock(&r->lock);
+			ring_run(r, &ready);
+		} else {
+			ring_unlock(r);
+		}
+	}
+}
+
 void ring_end(struct ring_req *q, int32_t res)
 {
-	struct trap_ring *r = q->ring;
-	struct ring_list ready;
+	struct ring_list list;
 
-	ring_list_init(&ready);
-	pthread_mutex_lock(&r->lock);
-	ring_complete(q, res, &ready);
-	if (!r->inline_now)
-		ring_announce(r);
-	if (ready.head) {
-		pthread_mutex_unlock(&r->lock);
-		ring_run(r, &ready);
-		return;
-	}
-	ring_unlock(r);
+	q->res = res;
+	ring_list_init(&list);
+	ring_list_add(&list, q);
+	ring_end_all(&list);
 }
 
 void ring_run(struct trap_ring *r, struct ring_list *ready)
@@ -217,8 +242,7 @@ void ring_run(struct trap_ring *r, struct ring_list *ready)
 		}
 		pthread_mutex_lock(&r->lock);
 		ring_complete(q, res, ready);
-		if (!r->inline_now)
-			ring_announce(r);
+		tell(r);
 		last = !ready->head;
 		if (ring_unlock(r) || last)
 			return;
