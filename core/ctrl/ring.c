@@ -133,6 +133,23 @@ static bool req_end(struct sim_sq *sq, struct sim_req *req, uint16_t status)
 	return sim_req_post(req);
 }
 
+/*
+ * The command behind the one that is about to run. The two have their waits for memory together, which of a
+ * short Read from a large medium is most of what it costs.
+ */
+static void sq_look_ahead(const struct sim_sq *sq)
+{
+	const struct sim_cmd *row;
+	const struct sim_sqe *next;
+
+	if (!sq->entries || !sq->qid || sq->head == atomic_load_explicit(&sq->tail, memory_order_relaxed))
+		return;
+	next = &sq->entries[sq->head];
+	row = sim_cmd_row(sq->ctrl, false, next->opcode);
+	if (row && row->ahead)
+		row->ahead(sq->ctrl, next);
+}
+
 static void sq_execute(struct sim_sq *sq, struct sim_req *req)
 {
 	req_begin(req);
@@ -271,8 +288,10 @@ static bool sq_drain(struct sim_ctrl *c, struct sim_sq *sq)
 		atomic_store_explicit(&sq->head, next, memory_order_release);
 		if (fuse == FUSE_PAIR)
 			sq_execute_pair(sq, req, sq->second);
-		else
+		else {
+			sq_look_ahead(sq);
 			sq_execute(sq, req);
+		}
 
 		if (excl) {
 			sim_write_unlock(l);

@@ -198,6 +198,20 @@ uint16_t sim_media_read(struct sim_media *m, uint64_t slba, uint32_t nlb, struct
 	return transfer(m, slba, nlb, false, it);
 }
 
+void sim_media_ahead(const struct sim_media *m, uint64_t slba, size_t len)
+{
+	struct sim_store *st = m->store;
+	uint64_t off = slba << m->lbads;
+	void *ptr = NULL;
+
+	/* of others, a map may cost something */
+	if (!st->solid || off > st->size || len > st->size - off ||
+	    st->ops->map(st, off, len, false, &ptr) || !ptr)
+		return;
+	for (size_t i = 0; i < len; i += SIM_LINE)
+		__builtin_prefetch((const char *)ptr + i);
+}
+
 uint16_t sim_media_write(struct sim_media *m, uint64_t slba, uint32_t nlb, struct sim_iter *it)
 {
 	int err = sim_blocks_set_alloc(&m->blocks, slba, nlb);

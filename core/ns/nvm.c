@@ -37,6 +37,7 @@ const struct sim_cmd sim_nvm_cmds[256] = {
 	[nvme_cmd_read] = {
 		.name = "Read",
 		.handler = sim_nvm_read,
+		.ahead = sim_nvm_read_ahead,
 		.resv = SIM_RESV_READ,
 		.nsid = SIM_NSID_ACTIVE,
 	},
