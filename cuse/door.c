@@ -11,12 +11,9 @@
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <syslog.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "door.h"
-
-#define APPEAR_TRIES 200 /* of a millisecond each */
 
 /* ---- open file descriptions ---- */
 
@@ -90,6 +87,8 @@ static const struct cuse_lowlevel_ops ops = {
 
 static void session_free(struct cuse_session *s)
 {
+	if (s->node)
+		dmn_node_device(s->door->m, s->node, NULL);
 	cuse_abandon_calls(s);
 	while (s->handles) {
 		struct cuse_handle *h = s->handles;
@@ -149,26 +148,10 @@ static void session_end(struct cuse_session *s, const char *err)
 		syslog(LOG_ERR, "%s", err);
 }
 
-/*
- * The kernel registers the device while it takes our answer to CUSE_INIT, and devtmpfs has the
- * node by then; some patience does no harm where /dev is made in another way.
- */
-static bool node_appeared(const char *path)
-{
-	const struct timespec ms = { .tv_nsec = 1000000 };
-	struct stat st;
-
-	for (int i = 0; i < APPEAR_TRIES; i++) {
-		if (!lstat(path, &st))
-			return S_ISCHR(st.st_mode);
-		nanosleep(&ms, NULL);
-	}
-	return false;
-}
-
 static void session_appear(struct cuse_session *s)
 {
 	struct pollfd pfd = { .fd = s->fd.fd };
+	struct dmn_device device;
 	char path[64], err[256];
 
 	snprintf(path, sizeof(path), "/dev/%s", s->name);
@@ -177,7 +160,7 @@ static void session_appear(struct cuse_session *s)
 			 "%s: the kernel refuses this device; the name is taken "
 			 "(another nvmesim?)",
 			 path);
-	else if (!node_appeared(path))
+	else if (!cuse_node_appeared(s->name, &device))
 		snprintf(err, sizeof(err),
 			 "%s: the node did not appear; is devtmpfs mounted on "
 			 "/dev?",
@@ -186,6 +169,8 @@ static void session_appear(struct cuse_session *s)
 		snprintf(err, sizeof(err), "%s: owner and mode cannot be set: %s", path,
 			 strerror(errno));
 	else {
+		if (s->node)
+			dmn_node_device(s->door->m, s->node, &device);
 		session_settled(s->door, s, NULL);
 		return;
 	}
@@ -271,6 +256,7 @@ static void node_added(struct dmn_watch *w, struct dmn_node *n)
 	d->pending++;
 	if (s) {
 		s->door = d;
+		s->node = n;
 		s->ref = n->ref;
 		snprintf(s->name, sizeof(s->name), "%s", n->name);
 		s->mode = n->mode;
@@ -279,7 +265,6 @@ static void node_added(struct dmn_watch *w, struct dmn_node *n)
 		s->fd.fd = -1;
 		s->fd.ready = session_ready;
 		if (!session_open(s, err, sizeof(err))) {
-			n->door = s;
 			s->next = d->sessions;
 			d->sessions = s;
 			return;
@@ -293,12 +278,13 @@ static void node_removed(struct dmn_watch *w, struct dmn_node *n)
 {
 	struct cuse_door *d = (struct cuse_door *)((char *)w - offsetof(struct cuse_door, watch));
 
-	/* by name: the session may have ended by itself, and then @n->door is stale */
 	for (struct cuse_session *s = d->sessions; s; s = s->next) {
-		if (!s->dead && !strcmp(s->name, n->name)) {
+		if (s->node != n)
+			continue;
+		s->node = NULL;
+		if (!s->dead)
 			session_end(s, NULL);
-			return;
-		}
+		return;
 	}
 }
 

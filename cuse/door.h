@@ -70,6 +70,7 @@ struct cuse_carry {
 /** struct cuse_session - a CUSE device; it may outlive its node for the length of one callback */
 struct cuse_session {
 	struct cuse_door *door;
+	struct dmn_node *node; /* NULL: it is gone */
 	struct host_node_ref ref;
 	char name[32];
 	mode_t mode;
@@ -101,6 +102,12 @@ struct cuse_door {
 
 /** cuse_door_release() - the memory of a closed door, once no call refers to it */
 void cuse_door_release(struct cuse_door *d);
+
+/**
+ * cuse_node_appeared() - wait for the node of a device that the kernel was told to make
+ * Return: whether /dev/@name is there, and is that device; then @d is filled.
+ */
+bool cuse_node_appeared(const char *name, struct dmn_device *d); /* node.c */
 
 /* ---- client.c: who asks, and his memory ---- */
 

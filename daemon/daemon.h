@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "../config/conf.h"
 #include "../host/host.h"
@@ -84,6 +85,18 @@ struct dmn_fn {
 };
 
 /**
+ * struct dmn_device - the character device by which the kernel knows a node (the CUSE door's)
+ * @rdev: its number; 0: there is none. The kernel uses the numbers of devices that are gone again.
+ * @dev, @ino: the node in /dev, which was made for this device
+ * @born: when that was; tv_sec 0: its file system does not know
+ */
+struct dmn_device {
+	dev_t rdev, dev;
+	ino_t ino;
+	struct timespec born;
+};
+
+/**
  * struct dmn_node - a device node
  * @name: below /dev: nvmesim0, nvmesim0n1 (node_names = linux: nvme0, ng0n1)
  * @ref:  what host_ioctl() is called with
@@ -96,7 +109,7 @@ struct dmn_node {
 	uid_t uid;
 	gid_t gid;
 	uint64_t ino; /* unique in this machine, never reused */
-	void *door;   /* the CUSE door's */
+	struct dmn_device device;
 	struct dmn_node *next;
 };
 
@@ -104,6 +117,7 @@ struct dmn_node {
 struct dmn_watch {
 	void (*added)(struct dmn_watch *w, struct dmn_node *n);
 	void (*removed)(struct dmn_watch *w, struct dmn_node *n); /* @n is freed after this */
+	void (*device)(struct dmn_watch *w, struct dmn_node *n);  /* @n->device is new; may be NULL */
 	struct dmn_watch *next;
 };
 
@@ -124,6 +138,9 @@ void dmn_machine_discard(struct dmn_machine *m);
 /** dmn_machine_watch() - follow nodes; @w->added is called at once for those that are there */
 void dmn_machine_watch(struct dmn_machine *m, struct dmn_watch *w);
 void dmn_machine_unwatch(struct dmn_machine *m, struct dmn_watch *w);
+
+/** dmn_node_device() - the door has a device for @n now, or (@d NULL) none any more */
+void dmn_node_device(struct dmn_machine *m, struct dmn_node *n, const struct dmn_device *d);
 
 struct dmn_node *dmn_machine_nodes(struct dmn_machine *m); /* list */
 struct dmn_node *dmn_machine_find(struct dmn_machine *m, const char *name);

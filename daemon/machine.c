@@ -140,6 +140,15 @@ void dmn_machine_unwatch(struct dmn_machine *m, struct dmn_watch *w)
 	}
 }
 
+void dmn_node_device(struct dmn_machine *m, struct dmn_node *n, const struct dmn_device *d)
+{
+	n->device = d ? *d : (struct dmn_device){ 0 };
+	for (struct dmn_watch *w = m->watches; w; w = w->next) {
+		if (w->device)
+			w->device(w, n);
+	}
+}
+
 struct dmn_node *dmn_machine_nodes(struct dmn_machine *m)
 {
 	return m->nodes;

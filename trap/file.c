@@ -115,7 +115,14 @@ static void drop(struct trap *t, unsigned int pos)
 	memmove(&t->files[pos], &t->files[pos + 1],
 		(--t->nr_files - pos) * sizeof(t->files[0]));
 	close(f->fd);
-	free(f);
+	f->owned = false;
+	trap_file_release(f);
+}
+
+void trap_file_release(struct trap_file *f)
+{
+	if (!f->owned && !f->refs)
+		free(f);
 }
 
 /*
@@ -163,6 +170,7 @@ int trap_file_get(struct trap *t, struct trap_node *node, enum trap_mode mode, b
 	f->node = node;
 	f->mode = mode;
 	f->block = block;
+	f->owned = true;
 	f->fd = open("/dev/null",
 		     (t->kcmp && mode != TRAP_PATH ? O_ACCMODE : open_flags[mode]) | O_CLOEXEC);
 	if (f->fd < 0) {
@@ -240,11 +248,16 @@ struct trap_file *trap_file_get_ref(struct trap *t, pid_t tid, int fd)
 	struct trap_seen *s;
 
 	pthread_mutex_lock(&t->files_lock);
-	s = find(t, tid, fd);
-	if (s) {
-		f = s->file;
-		f->refs++;
+	if (t->given)
+		f = trap_given_known(t, tid, fd);
+	if (!f) {
+		s = find(t, tid, fd);
+		f = s ? s->file : NULL;
 	}
+	if (!f && t->given)
+		f = trap_given_find(t, tid, fd);
+	if (f)
+		f->refs++;
 	pthread_mutex_unlock(&t->files_lock);
 	return f;
 }
@@ -253,6 +266,7 @@ void trap_file_put(struct trap *t, struct trap_file *f)
 {
 	pthread_mutex_lock(&t->files_lock);
 	f->refs--;
+	trap_file_release(f);
 	pthread_mutex_unlock(&t->files_lock);
 }
 

@@ -4,7 +4,7 @@
  *
  * calls.c holds the table of trapped system calls, which the filter (filter.c) and the
  * supervisor (trap.c, receive.c) both read. path.c finds out whether a path is a node, node.c answers path
- * calls, file.c recognises descriptors, call.c runs ioctls, vm.c and task.c look into the caller.
+ * calls, file.c recognises descriptors, given.c those of CUSE nodes, call.c runs ioctls, vm.c and task.c look into the caller.
  */
 #ifndef TRAP_INTERNAL_H
 #define TRAP_INTERNAL_H
@@ -47,7 +47,9 @@ enum trap_mode {
 	TRAP_NR_MODES
 };
 
+struct statx;
 struct trap_file;
+struct trap_given;
 struct trap_rings;
 struct trap_sys;
 struct trap_sys_path;
@@ -58,6 +60,9 @@ struct trap_node {
 	struct timespec born;
 	/* made when first opened so; [1]: under its block device's name */
 	struct trap_file *file[2][TRAP_NR_MODES];
+	/* given.c; under files_lock */
+	struct dmn_device device;
+	struct trap_file *given[TRAP_NR_MODES];
 };
 
 /**
@@ -67,14 +72,15 @@ struct trap_node {
  * dup, fork, exec and SCM_RIGHTS without any of those being trapped.
  * @node: NULL once the node is gone
  * @block: it was opened as a block device, which fstat() is told
- * @refs: how many registered-file tables of rings hold it
+ * @owned: it can be found; then @refs is how many registered-file tables of rings hold it besides
+ * @fd:   -1: it stands for what is open on the node's CUSE device
  * @mark: its own lock on /dev/null, see file.c
  */
 struct trap_file {
 	struct trap_node *node;
 	int fd;
 	enum trap_mode mode;
-	bool block;
+	bool block, owned;
 	unsigned int refs;
 	uint64_t mark;
 };
@@ -123,7 +129,10 @@ struct trap {
 	uint64_t mark, next_mark;
 	struct trap_seen seen[TRAP_NR_SEEN];
 
-	pthread_mutex_t files_lock; /* files, seen, and the nodes they name */
+	struct trap_given *given; /* NULL: the machine has had no devices */
+
+	/* files, seen, given, and the nodes they name; changes of nodes, which the loop's turn reads */
+	pthread_mutex_t files_lock;
 	struct trap_rings *rings;
 	struct trap_sys *sys;
 
@@ -260,8 +269,49 @@ long trap_fcntl(struct trap_req *rq);
 /** trap_file_orphan() - @node goes away: its descriptions answer ENODEV from now on */
 void trap_file_orphan(struct trap *t, struct trap_node *node);
 
+/** trap_file_release() - free @f if nothing refers to it; files_lock held */
+void trap_file_release(struct trap_file *f);
+
 void trap_files_init(struct trap *t);
 void trap_files_free(struct trap *t);
+
+/* ---- fdinfo.c --------------------------------------------------------------------------- */
+
+/**
+ * struct trap_info - what /proc/TID/fdinfo/FD said of a descriptor
+ * @fd:    that file; -1: none
+ * @flags: F_GETFL's, with O_PATH
+ */
+struct trap_info {
+	int fd;
+	unsigned int flags;
+	ssize_t len;
+	char text[128]; /* as far as "ino:", and more */
+};
+
+/** trap_info_stat() - type, inode, device, birth, mount. Nobody who serves a file system is asked,
+ * as any descriptor may be looked at. Return: whether the thread has such a descriptor. */
+bool trap_info_stat(struct trap *t, pid_t tid, int fd, struct statx *st);
+/** trap_info_open() - of what @st says. Return: whether it is still that; if not, @i->fd is -1 */
+bool trap_info_open(struct trap *t, pid_t tid, int fd, const struct statx *st, struct trap_info *i);
+/** trap_info_same() - is the descriptor open on the same inode, in the same way? */
+bool trap_info_same(const struct trap_info *i);
+void trap_info_end(struct trap_info *i);
+
+/* ---- given.c ---------------------------------------------------------------------------- */
+
+/** trap_given_device() - @tn's device is @d from now on (rdev 0: it has none) */
+void trap_given_device(struct trap *t, struct trap_node *tn, const struct dmn_device *d);
+
+/** trap_given_known() - is the descriptor still what trap_given_find() said not long ago?
+ * Both: files_lock held, and there is t->given. Return: what it is, or NULL. */
+struct trap_file *trap_given_known(struct trap *t, pid_t tid, int fd);
+struct trap_file *trap_given_find(struct trap *t, pid_t tid, int fd);
+
+/** trap_given_is() - is what is open on the inode of @st open on the device @d? */
+bool trap_given_is(const struct dmn_device *d, const struct statx *st);
+
+void trap_given_free(struct trap *t);
 
 /* ---- call.c ----------------------------------------------------------------------------- */
 

@@ -54,12 +54,15 @@ static void node_added(struct dmn_watch *w, struct dmn_node *n)
 
 	if (t->nr_nodes == t->max_nodes) {
 		unsigned int max = t->max_nodes ? 2 * t->max_nodes : 16;
-		struct trap_node **nodes = realloc(t->nodes, max * sizeof(nodes[0]));
+		struct trap_node **nodes;
 
+		pthread_mutex_lock(&t->files_lock);
+		nodes = realloc(t->nodes, max * sizeof(nodes[0]));
 		if (nodes) {
 			t->nodes = nodes;
 			t->max_nodes = max;
 		}
+		pthread_mutex_unlock(&t->files_lock);
 	}
 	if (!tn || t->nr_nodes == t->max_nodes) {
 		fprintf(stderr, "nvmesim: no memory for node %s: it will not be seen\n", n->name);
@@ -68,10 +71,22 @@ static void node_added(struct dmn_watch *w, struct dmn_node *n)
 	}
 	tn->n = n;
 	clock_gettime(CLOCK_REALTIME, &tn->born);
+	pthread_mutex_lock(&t->files_lock);
 	for (pos = t->nr_nodes; pos && strcmp(n->name, t->nodes[pos - 1]->n->name) < 0; pos--)
 		t->nodes[pos] = t->nodes[pos - 1];
 	t->nodes[pos] = tn;
 	t->nr_nodes++;
+	pthread_mutex_unlock(&t->files_lock);
+	trap_given_device(t, tn, &n->device);
+}
+
+static void node_device(struct dmn_watch *w, struct dmn_node *n)
+{
+	struct trap *t = trap_of(w, watch);
+
+	for (unsigned int i = 0; i < t->nr_nodes; i++)
+		if (t->nodes[i]->n == n)
+			trap_given_device(t, t->nodes[i], &n->device);
 }
 
 static void node_removed(struct dmn_watch *w, struct dmn_node *n)
@@ -84,7 +99,10 @@ static void node_removed(struct dmn_watch *w, struct dmn_node *n)
 		if (tn->n != n)
 			continue;
 		trap_file_orphan(t, tn);
+		trap_given_device(t, tn, &(struct dmn_device){ 0 });
+		pthread_mutex_lock(&t->files_lock);
 		memmove(&t->nodes[i], &t->nodes[i + 1], (--t->nr_nodes - i) * sizeof(t->nodes[0]));
+		pthread_mutex_unlock(&t->files_lock);
 		free(tn);
 		return;
 	}
@@ -146,6 +164,7 @@ void trap_destroy(struct trap *t)
 		close(t->proc);
 	trap_rings_free(t);
 	trap_sys_free(t);
+	trap_given_free(t);
 	pthread_mutex_destroy(&t->lock);
 	pthread_mutex_destroy(&t->files_lock);
 	free(t);
@@ -206,6 +225,7 @@ struct trap *trap_new(struct dmn_machine *m, int listener, uid_t owner,
 	}
 	t->watch.added = node_added;
 	t->watch.removed = node_removed;
+	t->watch.device = node_device;
 	dmn_machine_watch(m, &t->watch); /* it is our turn: nothing is served before */
 	return t;
 fail:

@@ -90,10 +90,18 @@ static void on_removed(struct dmn_watch *w, struct dmn_node *n)
 	snprintf(r->log + strlen(r->log), sizeof(r->log) - strlen(r->log), "-%s ", n->name);
 }
 
+static void on_device(struct dmn_watch *w, struct dmn_node *n)
+{
+	struct watcher *r = (struct watcher *)w;
+
+	snprintf(r->log + strlen(r->log), sizeof(r->log) - strlen(r->log), "%s:%u ", n->name,
+		 (unsigned int)n->device.rdev);
+}
+
 static void test_watchers(void **state)
 {
 	struct fixture *f = *state;
-	struct watcher a = { .watch = { on_added, on_removed, NULL } }, b = a;
+	struct watcher a = { .watch = { .added = on_added, .removed = on_removed } }, b = a;
 
 	assert_non_null(
 		BUILD(f, "-drive", "if=none,id=a,size=1M", "-device", "nvme,serial=A,drive=a"));
@@ -105,6 +113,30 @@ static void test_watchers(void **state)
 	f->machine = NULL;
 	assert_string_equal(a.log, "+nvmesim0 +nvmesim0n1 ");
 	assert_string_equal(b.log, "+nvmesim0 +nvmesim0n1 -nvmesim0 -nvmesim0n1 ");
+}
+
+static void test_devices(void **state)
+{
+	struct fixture *f = *state;
+	struct watcher a = { .watch = { .added = on_added, .removed = on_removed } }, b = a;
+	const struct dmn_device d = { .rdev = 77, .ino = 1 };
+	struct dmn_node *n;
+
+	b.watch.device = on_device;
+	assert_non_null(
+		BUILD(f, "-drive", "if=none,id=a,size=1M", "-device", "nvme,serial=A,drive=a"));
+	dmn_machine_watch(f->machine, &a.watch); /* does not care */
+	dmn_machine_watch(f->machine, &b.watch);
+	n = dmn_machine_find(f->machine, "nvmesim0n1");
+	assert_int_equal(n->device.rdev, 0);
+	dmn_node_device(f->machine, n, &d);
+	assert_int_equal(n->device.ino, 1);
+	dmn_node_device(f->machine, n, NULL);
+	assert_int_equal(n->device.ino, 0);
+	assert_string_equal(a.log, "+nvmesim0 +nvmesim0n1 ");
+	assert_string_equal(b.log, "+nvmesim0 +nvmesim0n1 nvmesim0n1:77 nvmesim0n1:0 ");
+	dmn_machine_unwatch(f->machine, &a.watch);
+	dmn_machine_unwatch(f->machine, &b.watch);
 }
 
 static void test_files_stay_when_all_is_well(void **state)
@@ -162,6 +194,7 @@ int main(void)
 		built(test_shared_namespace_is_on_every_controller),
 		built(test_linux_names),
 		built(test_watchers),
+		built(test_devices),
 		built(test_files_stay_when_all_is_well),
 		built(test_nothing_is_left_of_a_failure),
 		built(test_failure_keeps_older_state),
