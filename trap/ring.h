@@ -281,6 +281,7 @@ struct trap_ring {
 };
 
 /** struct ring_seen - what a thread's descriptor was when it was last used
+ * @info:  of the descriptor (fdinfo.c)
  * @pidfd: the thread, however its number may be used again; -1: the kernel has none for it */
 struct ring_seen {
 	pid_t tid;
@@ -288,6 +289,7 @@ struct ring_seen {
 	struct trap_ring *ring;
 	struct ring_who who;
 	time_t read_at;
+	struct trap_info info;
 };
 
 #define RING_NR_SEEN 64

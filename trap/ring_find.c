@@ -4,9 +4,7 @@
  * the ring's memory tells, looked at each time: nobody reports what a program does with its
  * descriptors.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -21,7 +19,8 @@ void ring_seen_clear(struct ring_seen *s)
 	ring_proc_put(s->who.proc);
 	if (s->pidfd >= 0)
 		close(s->pidfd);
-	*s = (struct ring_seen){ .pidfd = -1 };
+	trap_info_end(&s->info);
+	*s = (struct ring_seen){ .pidfd = -1, .info.fd = -1 };
 }
 
 /* Linux 6.9: of one thread, which may have descriptors of its own */
@@ -38,31 +37,11 @@ static int open_pidfd(pid_t tid, const struct ring_proc *proc)
 	return fd;
 }
 
-/* is the descriptor what it was? A copy of it tells for less than its name in /proc does. */
-static bool still(struct ring_seen *s)
-{
-	struct stat st;
-	int copy, err;
-
-	copy = (int)syscall(SYS_pidfd_getfd, s->pidfd, s->fd, 0);
-	if (copy < 0 && (errno == EPERM || errno == ENOSYS)) {
-		close(s->pidfd); /* not for us to do */
-		s->pidfd = -1;
-	}
-	if (copy < 0)
-		return false;
-	err = fstat(copy, &st);
-	/* if the program has closed its own just now, this is the ring's end */
-	close(copy);
-	return !err && st.st_ino == s->ring->ino && st.st_dev == s->ring->dev;
-}
-
 struct ring_seen *ring_find(struct trap_rings *rs, pid_t tid, int fd)
 {
 	struct ring_seen *s = &rs->seen[((unsigned int)tid * 31 + (unsigned int)fd) % RING_NR_SEEN];
 	struct trap_ring *r;
 	struct timespec now;
-	char path[40];
 	struct statx st;
 	bool known;
 	dev_t dev;
@@ -71,15 +50,12 @@ struct ring_seen *ring_find(struct trap_rings *rs, pid_t tid, int fd)
 		return NULL;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	known = s->ring && s->tid == tid && s->fd == fd && s->read_at == now.tv_sec;
-	if (known && s->pidfd >= 0) {
-		if (still(s))
+	if (known && s->info.fd >= 0) {
+		if (trap_info_same(&s->info))
 			return s;
-		known = false;
+		known = false; /* another thread's, perhaps */
 	}
-	snprintf(path, sizeof(path), "%d/fd/%d", tid, fd);
-	/* any descriptor may be asked about, one on a file system that has died included */
-	if (statx(rs->t->proc, path, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &st) < 0 ||
-	    !S_ISREG(st.stx_mode))
+	if (!trap_info_stat(rs->t, tid, fd, &st) || !S_ISREG(st.stx_mode))
 		return NULL;
 	dev = makedev(st.stx_dev_major, st.stx_dev_minor);
 	if (known && s->ring->ino == st.stx_ino && s->ring->dev == dev)
@@ -100,6 +76,7 @@ struct ring_seen *ring_find(struct trap_rings *rs, pid_t tid, int fd)
 		.read_at = now.tv_sec,
 	};
 	s->pidfd = open_pidfd(tid, s->who.proc);
+	trap_info_open(rs->t, tid, fd, &st, &s->info);
 	return s;
 }
 

@@ -142,6 +142,7 @@ static int add(struct trap_rings *rs, pid_t tid, int32_t fd, uint32_t want)
 	x->s = *s;
 	x->s.fd = (int)at;
 	x->s.pidfd = pidfd;
+	x->s.info.fd = -1; /* of the descriptor, which may be closed now */
 	atomic_fetch_add(&x->s.who.proc->refs, 1);
 	if (!rs->nr_index++)
 		sweep_arm(rs);

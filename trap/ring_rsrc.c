@@ -370,11 +370,9 @@ void ring_buffer(struct ring_req *q)
 /* is there a file that is not ours? */
 bool ring_is_open(struct trap *t, pid_t tid, int fd)
 {
-	char path[40];
-	struct stat st;
+	struct statx st;
 
-	snprintf(path, sizeof(path), "%d/fd/%d", tid, fd);
-	return fd >= 0 && fstatat(t->proc, path, &st, 0) == 0;
+	return trap_info_stat(t, tid, fd, &st);
 }
 
 bool ring_is_anon(struct trap *t, pid_t tid, int fd, const char *kind)

@@ -10,7 +10,8 @@ number=$(stat -c '0x%t 0x%T' /dev/nvmesim0n1)
 runs "it ends" stop
 # shellcheck disable=SC2086 # two numbers
 mknod -m 666 old c $number
-start "and another one" -c "$NVMESIM_SRC/tests/uring/uring.conf"
+mkdir sys
+start "and another one" -c "$NVMESIM_SRC/tests/uring/uring.conf" --sysfs "$T/sys"
 is "$(stat -c '0x%t 0x%T' /dev/nvmesim0n1)" "$number" "has devices of the same numbers"
 sleep 0.1 # longer than a tick
 # shellcheck disable=SC2086
@@ -26,7 +27,7 @@ runs "descriptors from outside" "$test" start /dev/nvmesim0 /dev/nvmesim0n1 "$T/
 	"$test" /dev/nvmesim0 /dev/nvmesim0n1
 diag <out
 runs "and of root" "$test" start /dev/nvmesim0 /dev/nvmesim0n1 "$T/young" "$T/old" \
-	"$NVMESIM_RUN" --attach="$sock" -- "$test" /dev/nvmesim0 /dev/nvmesim0n1
+	"$NVMESIM_RUN" --attach="$sock" -- "$test" /dev/nvmesim0 /dev/nvmesim0n1 "$T/sys/bus/pci/devices/0000:01:00.0/vendor"
 diag <out
 # its CUSE nodes are as they were for everybody else
 runs "the node still answers ioctls" nvme id-ctrl /dev/nvmesim0

@@ -4,8 +4,9 @@
  *
  * test_given start CONTROLLER NAMESPACE NEW OLD COMMAND... runs outside of the door: it opens the
  * nodes, leaves a helper behind that opens more and sends them, and executes COMMAND, which is
- * nvmesim-run with test_given CONTROLLER NAMESPACE. NEW and OLD are the namespace's device under
- * other names; the node OLD is older than the device.
+ * nvmesim-run with test_given CONTROLLER NAMESPACE [FILE]. NEW and OLD are the namespace's device
+ * under other names; the node OLD is older than the device. FILE is in the tree that the daemon has
+ * mounted.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -471,6 +472,33 @@ static void test_children(void **state)
 	of_thread(NULL);
 }
 
+/* The daemon serves this file itself, by the same thread: it must not ask who serves it. */
+static void test_mounted(void **state)
+{
+	struct io_uring r;
+	int file, ring;
+
+	if (!ur.meta)
+		return;
+	file = ur_open(ur.meta, O_RDONLY);
+	ur_init(&r, 8, 0);
+	assert_int_equal(rw(&r, file, UR_READ), -EOPNOTSUPP);
+	assert_int_equal(io_uring_register_files(&r, &file, 1), 0);
+	assert_int_equal(fixed(&r, 0, UR_READ), -EOPNOTSUPP);
+	assert_int_equal(io_uring_register_eventfd(&r, file), -EINVAL);
+	/* where a ring was a moment ago */
+	ring = dup(r.ring_fd);
+	assert_int_equal(rw(&r, given.ns, UR_READ), 0);
+	assert_int_equal(dup2(file, r.ring_fd), r.ring_fd);
+	assert_int_equal(syscall(SYS_io_uring_enter, r.ring_fd, 0, 0, 0, NULL, 0), -1);
+	assert_int_equal(errno, EOPNOTSUPP);
+	assert_int_equal(dup2(ring, r.ring_fd), r.ring_fd);
+	assert_int_equal(rw(&r, given.ns, UR_READ), 0);
+	ur_exit(&r);
+	close(ring);
+	close(file);
+}
+
 /* ---- the device goes ------------------------------------------------------------------------ */
 
 /* Namespace Attachment of namespace 1 to this controller. @sel: 0 attach, 1 detach */
@@ -562,11 +590,17 @@ static void test_removed(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_inherited), cmocka_unit_test(test_received),
-		cmocka_unit_test(test_copies),	  cmocka_unit_test(test_names),
-		cmocka_unit_test(test_no_node),	  cmocka_unit_test(test_reused),
-		cmocka_unit_test(test_race),	  cmocka_unit_test(test_registered),
-		cmocka_unit_test(test_polled),	  cmocka_unit_test(test_children),
+		cmocka_unit_test(test_inherited),
+		cmocka_unit_test(test_received),
+		cmocka_unit_test(test_copies),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_no_node),
+		cmocka_unit_test(test_reused),
+		cmocka_unit_test(test_race),
+		cmocka_unit_test(test_registered),
+		cmocka_unit_test(test_polled),
+		cmocka_unit_test(test_children),
+		cmocka_unit_test(test_mounted),
 		cmocka_unit_test(test_removed), /* the last: given.ns is dead after it */
 	};
 	const char *text = getenv("UR_GIVEN");
