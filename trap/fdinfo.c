@@ -8,11 +8,15 @@
  * us, would hear of that, and we would wait for him. Looking a name up in /proc costs three times
  * as much.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -36,8 +40,9 @@ bool trap_info_stat(struct trap *t, pid_t tid, int fd, struct statx *st)
 	char path[48];
 
 	snprintf(path, sizeof(path), "%d/fd/%d", tid, fd);
-	return fd >= 0 && !statx(t->proc, path, AT_STATX_DONT_SYNC,
-				 STATX_TYPE | STATX_INO | STATX_BTIME | STATX_MNT_ID, st);
+	return fd >= 0 &&
+	       !statx(t->proc, path, AT_STATX_DONT_SYNC,
+		      STATX_TYPE | STATX_UID | STATX_INO | STATX_BTIME | STATX_MNT_ID, st);
 }
 
 bool trap_info_open(struct trap *t, pid_t tid, int fd, const struct statx *st, struct trap_info *i)
@@ -68,4 +73,40 @@ void trap_info_end(struct trap_info *i)
 	if (i->fd >= 0)
 		close(i->fd);
 	i->fd = -1;
+}
+
+/* ---- copies ------------------------------------------------------------------------------- */
+
+static void *close_it(void *arg)
+{
+	close((int)(intptr_t)arg);
+	return NULL;
+}
+
+void trap_info_drop(int fd)
+{
+	sigset_t all, old;
+	pthread_t thread;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	/* without a thread it stays open: better than to wait for ever */
+	if (!pthread_create(&thread, NULL, close_it, (void *)(intptr_t)fd))
+		pthread_detach(thread);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+int trap_info_copy(int pidfd, int fd, dev_t dev, uint64_t ino)
+{
+	int copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	struct statx st;
+
+	if (copy < 0)
+		return -1;
+	if (!statx(copy, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &st) &&
+	    st.stx_ino == ino && makedev(st.stx_dev_major, st.stx_dev_minor) == dev)
+		return copy;
+	trap_info_drop(copy);
+	errno = EBADF;
+	return -1;
 }

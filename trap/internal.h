@@ -289,7 +289,7 @@ struct trap_info {
 	char text[128]; /* as far as "ino:", and more */
 };
 
-/** trap_info_stat() - type, inode, device, birth, mount. Nobody who serves a file system is asked,
+/** trap_info_stat() - type, owner, inode, device, birth, mount. Nobody who serves a file system is asked,
  * as any descriptor may be looked at. Return: whether the thread has such a descriptor. */
 bool trap_info_stat(struct trap *t, pid_t tid, int fd, struct statx *st);
 /** trap_info_open() - of what @st says. Return: whether it is still that; if not, @i->fd is -1 */
@@ -297,6 +297,11 @@ bool trap_info_open(struct trap *t, pid_t tid, int fd, const struct statx *st, s
 /** trap_info_same() - is the descriptor open on the same inode, in the same way? */
 bool trap_info_same(const struct trap_info *i);
 void trap_info_end(struct trap_info *i);
+/** trap_info_copy() - a copy of the descriptor, known to be open on an inode of the kernel's own.
+ * Return: it, or -1: the program has exchanged it just now. */
+int trap_info_copy(int pidfd, int fd, dev_t dev, uint64_t ino);
+/** trap_info_drop() - another thread closes @fd: perhaps it is of a file that we serve */
+void trap_info_drop(int fd);
 
 /* ---- given.c ---------------------------------------------------------------------------- */
 

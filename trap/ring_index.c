@@ -129,7 +129,7 @@ static int add(struct trap_rings *rs, pid_t tid, int32_t fd, uint32_t want)
 	/* a thread whose end could not be seen has none */
 	if (s->pidfd < 0 || !s->who.proc || s->who.proc->mem < 0)
 		return -EINVAL;
-	copy = (int)syscall(SYS_pidfd_getfd, s->pidfd, fd, 0);
+	copy = trap_info_copy(s->pidfd, fd, s->ring->dev, s->ring->ino);
 	pidfd = fcntl(s->pidfd, F_DUPFD_CLOEXEC, 0);
 	if (copy < 0 || pidfd < 0) {
 		if (copy >= 0)

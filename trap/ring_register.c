@@ -24,11 +24,6 @@ static long set_eventfd(const struct ring_reg *g, bool async)
 		return -EFAULT;
 	if (r->evfd >= 0)
 		return -EBUSY;
-	/* before there is a copy that would have to be closed (fdinfo.c) */
-	if (!ring_is_open(r->rs->t, g->who->tid, fd))
-		return -EBADF;
-	if (!ring_is_anon(r->rs->t, g->who->tid, fd, "anon_inode:[eventfd]"))
-		return -EINVAL;
 	pid = (int)syscall(SYS_pidfd_open, g->who->proc ? g->who->proc->tgid : 0, 0);
 	if (pid < 0)
 		return -EBADF;
@@ -37,7 +32,7 @@ static long set_eventfd(const struct ring_reg *g, bool async)
 	if (ours < 0)
 		return -EBADF;
 	if (!ring_is_anon(r->rs->t, r->rs->t->self, ours, "anon_inode:[eventfd]")) {
-		close(ours);
+		trap_info_drop(ours);
 		return -EINVAL;
 	}
 	pthread_mutex_lock(&r->lock);

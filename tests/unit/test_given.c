@@ -12,12 +12,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -280,6 +282,29 @@ static void long_gone(void **state)
 	close(fd);
 }
 
+/* a copy of what is not what it was is let go of, by somebody */
+static void other_copy(void **state)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0), p[2], copy;
+	struct pollfd end = { .events = POLLIN };
+	struct stat st;
+
+	assert_true(pidfd >= 0);
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	assert_int_equal(fstat(p[1], &st), 0);
+	copy = trap_info_copy(pidfd, p[1], st.st_dev, st.st_ino);
+	assert_true(copy >= 0 && copy != p[1]);
+	close(copy);
+	assert_int_equal(trap_info_copy(pidfd, p[1], st.st_dev, st.st_ino + 1), -1);
+	assert_int_equal(trap_info_copy(pidfd, p[1], st.st_dev + 1, st.st_ino), -1);
+	assert_int_equal(trap_info_copy(pidfd, 9999, st.st_dev, st.st_ino), -1);
+	close(p[1]);
+	end.fd = p[0]; /* POLLHUP: there is no other one any more */
+	assert_int_equal(poll(&end, 1, 5000), 1);
+	close(p[0]);
+	close(pidfd);
+}
+
 static struct {
 	int ro, other, fd;
 	_Atomic bool over;
@@ -391,6 +416,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(gone, start, end),
 		cmocka_unit_test_setup_teardown(long_gone, start, end),
 		cmocka_unit_test_setup_teardown(raced, start, end),
+		cmocka_unit_test(other_copy),
 		cmocka_unit_test(inodes),
 	};
 
