@@ -2,8 +2,10 @@
 /*
  * sysfile.c - files of the tree that are open, and what is written to them.
  *
- * Which file a descriptor is open on is said by its memfd's name, that begins with a token nobody
- * can guess; so dup, fork and exec need no bookkeeping, and neither does the end.
+ * Which file a descriptor is open on is said by its memfd's name; so dup, fork and exec need no
+ * bookkeeping, and neither does the end. A program can make a memfd of that name, too, but not one
+ * that is ours; and ours has the permission bits of what it stands for, so that who may read does not
+ * get to write by opening it once more.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -104,7 +107,9 @@ static int make_file(struct trap_req *rq, int mode)
 	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -errno;
-	if (mode != O_WRONLY)
+	if (fchmod(fd, e->mode))
+		err = -errno;
+	else if (mode != O_WRONLY)
 		err = show(e, fd);
 	else
 		/* only a trapped write acts: whoever writes in another way shall know */
@@ -176,8 +181,22 @@ static bool find(struct trap_req *rq, int fd, struct sys_ent *e)
 	return true;
 }
 
+/* Did we make it, and is it open for writing? */
+static bool may_act(struct trap_req *rq, int fd, struct statx *st)
+{
+	struct trap_info i;
+	bool writable;
+
+	if (!trap_info_stat(rq->t, rq->tid, fd, st) || !S_ISREG(st->stx_mode) ||
+	    st->stx_uid != geteuid() || !trap_info_open(rq->t, rq->tid, fd, st, &i))
+		return false;
+	writable = (i.flags & O_ACCMODE) != O_RDONLY;
+	trap_info_end(&i);
+	return writable;
+}
+
 /* the very description, to move its offset and to show what became of the file */
-static int borrow(struct trap_req *rq, int fd)
+static int borrow(struct trap_req *rq, int fd, const struct statx *st)
 {
 	int pid = (int)syscall(SYS_pidfd_open, rq->tid, 0), got;
 
@@ -185,7 +204,7 @@ static int borrow(struct trap_req *rq, int fd)
 		pid = (int)syscall(SYS_pidfd_open, rq->tid, O_EXCL /* PIDFD_THREAD */);
 	if (pid < 0)
 		return -1;
-	got = (int)syscall(SYS_pidfd_getfd, pid, fd, 0);
+	got = trap_info_copy(pid, fd, makedev(st->stx_dev_major, st->stx_dev_minor), st->stx_ino);
 	close(pid);
 	return got;
 }
@@ -195,11 +214,12 @@ static long act(struct trap_req *rq, const struct iovec *from, unsigned int nr, 
 {
 	int caller_fd = (int)rq->arg[0], fd;
 	struct sys_ent e;
+	struct statx st;
 	size_t len = 0;
 	ssize_t ret;
 	char *buf;
 
-	if (!find(rq, caller_fd, &e))
+	if (!find(rq, caller_fd, &e) || !may_act(rq, caller_fd, &st))
 		return TRAP_CONTINUE;
 	if (!e.row) /* its function is gone */
 		return -ENODEV;
@@ -215,7 +235,7 @@ static long act(struct trap_req *rq, const struct iovec *from, unsigned int nr, 
 		free(buf);
 		return -EFAULT;
 	}
-	fd = e.binary ? borrow(rq, caller_fd) : -1;
+	fd = e.binary ? borrow(rq, caller_fd, &st) : -1;
 	ret = sys_write(&e, buf, len,
 			off >= 0  ? (uint64_t)off
 			: fd >= 0 ? (uint64_t)lseek(fd, 0, SEEK_CUR)

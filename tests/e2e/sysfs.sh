@@ -150,6 +150,25 @@ like "$(cat out)" "bind 0000:01:00.1: the controller does not respond: it may be
 like "$(cat out)" "there is no function or node 'nowhere'" "no such function"
 like "$(cat out)" "'dance' is no action" "no such action"
 
+# --- who may not write, by other ways than opening; under a daemon of root's that is his who attaches
+cat >forge.sh <<'END'
+attribute=/sys/bus/pci/devices/0000:01:00.0/driver_override
+for way in '' -r -o -f; do echo "$("$1" $way $attribute x$way) $(cat $attribute)"; done
+END
+cp "$sys_write" "$T/sys_write"
+is "$("$NVMESIM_RUN" -- sh forge.sh "$T/sys_write" | tr '\n' ' ')" "ok x EBADF x ok x-o ok x-f " \
+	"its owner may write by any way, but for a descriptor that reads"
+if [ "$(id -u)" = 0 ]; then
+	"$NVMESIM" --no-cuse --foreground --socket "$T/socket" >daemon.out 2>&1 &
+	at_exit "kill $! 2>/dev/null"
+	wait_for 10 test -S "$T/socket"
+	"$NVMESIM_RUN" --attach="$T/socket" -- setpriv --reuid=65534 --regid=65534 --clear-groups \
+		sh forge.sh "$T/sys_write" >out 2>&1
+	is "$(tr '\n' ' ' <out)" "open: EACCES (null) EBADF (null) open: EACCES (null) ok (null) " \
+		"others may not: what they write to a file of their own stays there"
+	"$NVMESIM_CTL" --socket "$T/socket" stop >out 2>&1
+fi
+
 # --- a daemon's mount and programs that attach to it: it must not wait for itself
 if [ "$(id -u)" = 0 ] && [ -w /dev/fuse ]; then
 	mkdir "$T/mnt"
