@@ -21,6 +21,7 @@
 #define CHUNK (1ull << FILE_CHUNK_SHIFT)
 #define TRIM_EVERY (3u << 20) /* bytes mapped in between looks at what is resident */
 #define TRIM_ABOVE (10u << 20) /* resident bytes of files the process may have */
+#define SHORT (16u << 10) /* bytes: transfers up to this go through the descriptor */
 #define FAULT_AROUND (64u << 10) /* what the kernel maps around a page that is in its cache */
 
 /* ---- space ------------------------------------------------------------------------------ */
@@ -144,6 +145,9 @@ static int file_map(struct sim_store *st, uint64_t off, size_t len, bool write, 
 		if (ret)
 			return ret < 0 ? ret : 0;
 	}
+	/* a fault costs several system calls, and short transfers at random would fault each time */
+	if (len <= SHORT)
+		return 0;
 	/* tmpfs would allocate what is merely read */
 	if (!write && f->read_allocates && !has_data(f, off, len))
 		return 0;
