@@ -15,6 +15,7 @@
  *   ring_time.c      timeouts, and everything that ends by the clock
  *   ring_register.c  io_uring_register; ring_rsrc.c: its buffers and files
  *   ring_poll.c      the thread that polls rings with IORING_SETUP_SQPOLL
+ *   ring_work.c      commands that are handed over to that thread
  *   ring_client.c    the memory of the process a request came from; ring_batch.c: in one call
  *
  * Threads: one that has the loop's turn, which answers the three calls; the polling one, which
@@ -249,6 +250,7 @@ struct trap_ring {
 	uint32_t cq_shown, cq_head; /* the tail the program has; its head, as it was */
 	uint32_t nr_timeouts; /* completions by the clock */
 	uint32_t nr_posted;   /* completions but those */
+	uint32_t wait_for; /* ring_submit()'s @waits */
 	bool disabled, closing, inline_now, ev_due, ev_async, no_drain;
 	struct ring_who creator; /* SQPOLL: for whom */
 	struct ring_restrict limits;
@@ -328,7 +330,20 @@ struct trap_rings {
 	pthread_cond_t poll_wake, poll_turn;
 	_Atomic unsigned int poll_want;
 	struct trap_ring *polled;
+
+	/* ring_work.c: what is handed over and not begun, and how many threads are at some */
+	pthread_mutex_t work_lock;
+	struct ring_list work;
+	_Atomic unsigned int nr_work, working;
+	_Atomic bool asleep; /* the polling thread */
+	bool many_cpus;
+	_Atomic int work_cpu; /* where the polling thread was last */
+	bool placed;	      /* it is where IORING_SETUP_SQ_AFF wants it */
+	uint64_t linger_until, moved;
 };
+
+/** ring_mutex_init() - one that is held for less than sleeping takes: who finds it taken tries on */
+void ring_mutex_init(pthread_mutex_t *m);
 
 /* ---- what trap/ calls --------------------------------------------------------------------- */
 
@@ -363,8 +378,11 @@ bool ring_unlock(struct trap_ring *r);
 
 /* ---- ring_sq.c ---------------------------------------------------------------------------- */
 
-/** ring_submit() - at most @max entries. Return: how many were taken, or -EAGAIN: no memory. */
-long ring_submit(struct trap_ring *r, const struct ring_who *who, uint32_t max);
+#define RING_NOT_HANDED UINT32_MAX
+/** ring_submit() - at most @max entries. @waits: for so many completions the program waits then, or
+ * %RING_NOT_HANDED: this thread is to carry them out.
+ * Return: how many were taken, or -EAGAIN: no memory. */
+long ring_submit(struct trap_ring *r, const struct ring_who *who, uint32_t max, uint32_t waits);
 /** ring_ready() - entries that wait; bounded by the ring's size */
 uint32_t ring_ready(const struct trap_ring *r);
 /** ring_run() - issue all of @ready; r->lock not held */
@@ -531,6 +549,37 @@ void ring_poll_wake(struct trap_rings *rs, struct trap_ring *r);
 /** ring_poll_settle() - when this returns, the thread has seen what was set before */
 void ring_poll_settle(struct trap_rings *rs);
 void ring_poll_stop(struct trap_rings *rs);
+/** ring_poll_start() - have the thread. Return: 0 or -errno. */
+int ring_poll_start(struct trap_rings *rs);
+/** ring_poll_kick() - the thread may sleep, and has something to do */
+void ring_poll_kick(struct trap_rings *rs);
+
+static inline void ring_relax(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#else
+	sched_yield();
+#endif
+}
+
+/* ---- ring_work.c -------------------------------------------------------------------------- */
+
+void ring_work_init(struct trap_rings *rs);
+/** ring_work_hand() - have @list's commands carried out while their program goes on; no lock held
+ * @waits: it does not, but waits for all of them
+ * Return: whether that is so; else they are still the caller's. */
+bool ring_work_hand(struct trap_rings *rs, struct ring_list *list, bool waits);
+/** ring_work_some() - carry out a few. Return: whether there were any. */
+bool ring_work_some(struct trap_rings *rs, struct ring_batch *b);
+/** ring_work_finish() - all that was handed over has been begun when this returns; our turn */
+void ring_work_finish(struct trap_rings *rs);
+/** ring_work_thread() - the polling thread's part of a round; @awake: it should not sleep */
+void ring_work_thread(struct trap_rings *rs, uint64_t now, bool *awake);
+/** ring_work_help() - as long as there are any, or, for a while, others are at some, until @over
+ * It is called with r->lock held. */
+typedef bool ring_over(struct trap_ring *r, const void *arg);
+void ring_work_help(struct trap_rings *rs, struct trap_ring *r, ring_over *over, const void *arg);
 
 /* ---- ring_client.c ------------------------------------------------------------------------ */
 
@@ -540,8 +589,8 @@ int ring_client_move(const struct ring_who *who, bool to_client, const struct io
 		     unsigned int nr_local, const struct iovec *remote, unsigned int nr_remote);
 struct ring_proc *ring_proc_new(struct trap *t, pid_t tid);
 void ring_proc_put(struct ring_proc *p);
-/** ring_proc_fresh() - was it still the program it was, a moment ago? */
-bool ring_proc_fresh(struct ring_proc *p);
+/** ring_proc_fresh() - was it still the program it was, @ns ago or later? */
+bool ring_proc_fresh(struct ring_proc *p, uint64_t ns);
 
 /* ---- ring_batch.c ------------------------------------------------------------------------- */
 

@@ -55,7 +55,7 @@ struct ring_batch *ring_batch_new(void)
 		free(b);
 		return NULL;
 	}
-	pthread_mutex_init(&b->lock, NULL);
+	ring_mutex_init(&b->lock);
 	ring_list_init(&b->ended);
 	return b;
 }
@@ -191,6 +191,13 @@ static const char *ahead_at(const struct ring_req *q, const struct iovec *remote
 	return q->ahead_data + off;
 }
 
+/* were @q's data read for the batch that this thread has now? */
+static bool is_ahead(const struct ring_req *q, const struct ring_batch *b)
+{
+	return b && b->who && q->proc == b->who->proc && q->ahead_in == b &&
+	       q->ahead_of == b->seq;
+}
+
 bool ring_batch_fetched(const struct ring_req *q, const struct iovec *local, unsigned int nr_local,
 			const struct iovec *remote, unsigned int nr_remote)
 {
@@ -198,7 +205,7 @@ bool ring_batch_fetched(const struct ring_req *q, const struct iovec *local, uns
 	size_t lo = 0;
 
 	/* a command that waited may be carried out in another batch, or none, or by another thread */
-	if (!b || !b->who || q->proc != b->who->proc || q->ahead_in != b || q->ahead_of != b->seq)
+	if (!is_ahead(q, b))
 		return false;
 	for (unsigned int i = 0; i < nr_remote; i++) {
 		if (!ahead_at(q, &remote[i]))
@@ -334,6 +341,11 @@ bool ring_batch_hold(struct ring_req *q, int32_t res)
 	struct ring_batch *b = q->batch;
 	bool held;
 
+	if (!b && is_ahead(q, current)) {
+		/* it ends on the batch's own thread */
+		b = current;
+		q->batch = b;
+	}
 	if (!b)
 		return false;
 	pthread_mutex_lock(&b->lock);

@@ -65,16 +65,14 @@ void ring_proc_put(struct ring_proc *p)
 	free(p);
 }
 
-#define CHECK_NS 1000000u /* how long a process is believed to be what it was */
-
-bool ring_proc_fresh(struct ring_proc *p)
+bool ring_proc_fresh(struct ring_proc *p, uint64_t ns)
 {
 	uint64_t now = ring_now();
 	char byte;
 
 	if (!p)
 		return false;
-	if (now - atomic_load_explicit(&p->checked, memory_order_relaxed) < CHECK_NS)
+	if (now - atomic_load_explicit(&p->checked, memory_order_relaxed) < ns)
 		return true;
 	/* memory that is gone reads as nothing; page 0 of a living program is an error */
 	if (p->mem < 0 || pread(p->mem, &byte, 1, 0) == 0)

@@ -206,6 +206,11 @@ static long start_wait(struct trap_req *rq, struct trap_ring *r, struct ring_wai
 	return TRAP_SENT;
 }
 
+static bool over(struct trap_ring *r, const void *want)
+{
+	return wait_over(r, want);
+}
+
 static long get_events(struct trap_req *rq, struct trap_ring *r, uint32_t flags, uint32_t min,
 		       long ret)
 {
@@ -221,8 +226,13 @@ static long get_events(struct trap_req *rq, struct trap_ring *r, uint32_t flags,
 	ring_flush(r);
 	want.tail = atomic_load_explicit(&r->cq->head, memory_order_relaxed) + min;
 	want.timeouts = r->nr_timeouts;
-	if (min)
+	if (min && !wait_over(r, &want)) {
+		pthread_mutex_unlock(&r->lock);
+		ring_work_help(r->rs, r, over, &want);
+		pthread_mutex_lock(&r->lock);
+		ring_publish(r);
 		ret = start_wait(rq, r, want, ret);
+	}
 	pthread_mutex_unlock(&r->lock);
 	return ret;
 }
@@ -265,7 +275,8 @@ long trap_ring_enter(struct trap_req *rq)
 	if (r->flags & IORING_SETUP_SQPOLL)
 		ret = enter_polled(rq, r, flags);
 	else if (to_submit)
-		ret = ring_submit(r, &s->who, to_submit);
+		ret = ring_submit(r, &s->who, to_submit,
+				  flags & IORING_ENTER_GETEVENTS ? min : 0);
 	if (ret == TRAP_SENT || ret < 0)
 		return ret;
 	/* as Linux: who submitted less than he wanted does not wait */

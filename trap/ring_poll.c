@@ -13,7 +13,8 @@
 
 #include "ring.h"
 
-#define ROUND	 16u /* entries taken from one ring before the next has its turn */
+#define ROUND	 16u	  /* entries taken from one ring before the next has its turn */
+#define PROC_NS	 1000000u /* how long a process is believed to be what it was */
 
 /* Return: whether there was anything to do */
 static bool serve(struct trap_rings *rs, struct trap_ring *r, uint64_t now)
@@ -36,11 +37,11 @@ static bool serve(struct trap_rings *rs, struct trap_ring *r, uint64_t now)
 		pthread_mutex_unlock(&r->lock);
 	}
 	r->busy_until = now + r->idle_ns;
-	if (!ring_proc_fresh(r->creator.proc)) {
+	if (!ring_proc_fresh(r->creator.proc, PROC_NS)) {
 		r->asleep = true; /* its descriptor is about to be closed */
 		return false;
 	}
-	return ring_submit(r, &r->creator, ROUND) > 0;
+	return ring_submit(r, &r->creator, ROUND, RING_NOT_HANDED) > 0;
 }
 
 static void *poll_thread(void *arg)
@@ -59,6 +60,7 @@ static void *poll_thread(void *arg)
 			busy |= serve(rs, r, now);
 			awake |= !r->asleep && !r->disabled;
 		}
+		ring_work_thread(rs, now, &awake);
 		while (atomic_load(&rs->poll_want))
 			pthread_cond_wait(&rs->poll_turn, &rs->poll_lock);
 		if (rs->stop || awake) {
@@ -69,8 +71,10 @@ static void *poll_thread(void *arg)
 		/* somebody may have come while the lock was his */
 		for (r = rs->polled; r && (r->asleep || r->disabled); r = r->poll_next)
 			;
-		if (!r)
+		atomic_store(&rs->asleep, true);
+		if (!r && !atomic_load(&rs->nr_work))
 			pthread_cond_wait(&rs->poll_wake, &rs->poll_lock);
+		atomic_store(&rs->asleep, false);
 	}
 	pthread_mutex_unlock(&rs->poll_lock);
 	return NULL;
@@ -90,11 +94,13 @@ static void give(struct trap_rings *rs)
 	pthread_mutex_unlock(&rs->poll_lock);
 }
 
-static int start(struct trap_rings *rs)
+int ring_poll_start(struct trap_rings *rs)
 {
 	sigset_t all, old;
 	int err;
 
+	if (rs->started)
+		return 0;
 	/* signals are the loop thread's */
 	CPU_ZERO(&rs->cpus);
 	sched_getaffinity(0, sizeof(rs->cpus), &rs->cpus);
@@ -124,20 +130,20 @@ static void place(struct trap_rings *rs)
 			all = false;
 	}
 	/* a processor that is not there, or not ours: it stays where it is */
+	rs->placed = all;
 	pthread_setaffinity_np(rs->thread, sizeof(cpus), all ? &cpus : &rs->cpus);
 }
 
 int ring_poll_add(struct trap_ring *r)
 {
 	struct trap_rings *rs = r->rs;
-	int err = 0;
+	int err;
 
 	take(rs);
 	r->busy_until = ring_now() + r->idle_ns;
 	r->poll_next = rs->polled;
 	rs->polled = r;
-	if (!rs->started)
-		err = start(rs);
+	err = ring_poll_start(rs);
 	if (!err)
 		place(rs);
 	give(rs);
@@ -182,6 +188,12 @@ void ring_poll_enable(struct trap_ring *r)
 	give(r->rs);
 }
 
+void ring_poll_kick(struct trap_rings *rs)
+{
+	take(rs);
+	give(rs);
+}
+
 void ring_poll_settle(struct trap_rings *rs)
 {
 	take(rs);
@@ -196,6 +208,7 @@ void ring_poll_stop(struct trap_rings *rs)
 	rs->stop = true;
 	give(rs);
 	pthread_join(rs->thread, NULL);
+	ring_work_finish(rs); /* the rings cannot end before their commands */
 	dmn_loop_threads(rs->t->loop, -1);
 	rs->started = false;
 }

@@ -172,7 +172,7 @@ struct trap_ring *ring_new(uint32_t sq_entries, uint32_t cq_entries, uint32_t fl
 	ring_list_init(&r->deferred);
 	ring_list_init(&r->overflow);
 	r->tags_tail = &r->tags;
-	pthread_mutex_init(&r->lock, NULL);
+	ring_mutex_init(&r->lock);
 	return r;
 }
 
@@ -291,6 +291,7 @@ static void ring_close(struct trap_rings *rs, struct trap_ring *r)
 	}
 	if (r->flags & IORING_SETUP_SQPOLL)
 		ring_poll_del(r);
+	ring_work_finish(rs);
 	ring_index_end(rs, r);
 	inotify_rm_watch(rs->notify.fd, r->wd);
 
@@ -449,6 +450,8 @@ long trap_ring_setup(struct trap_req *rq)
 	if (err)
 		return err;
 	fill_offsets(&p);
+	/* what was submitted to a ring that is gone comes before what is submitted to the next */
+	notify_ready(&rq->t->rings->notify, EPOLLIN);
 	return make_ring(rq, &p);
 }
 
@@ -465,6 +468,7 @@ int trap_rings_init(struct trap *t)
 	rs->timer.fd = rs->sweep.fd = -1;
 	rs->notify.ready = notify_ready;
 	rs->notify.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	ring_work_init(rs);
 	pthread_mutex_init(&rs->poll_lock, NULL);
 	pthread_cond_init(&rs->poll_wake, NULL);
 	pthread_cond_init(&rs->poll_turn, NULL);
@@ -520,6 +524,7 @@ void trap_rings_free(struct trap *t)
 		close(rs->timer.fd);
 	if (rs->sweep.fd >= 0)
 		close(rs->sweep.fd);
+	pthread_mutex_destroy(&rs->work_lock);
 	pthread_mutex_destroy(&rs->poll_lock);
 	pthread_cond_destroy(&rs->poll_wake);
 	pthread_cond_destroy(&rs->poll_turn);

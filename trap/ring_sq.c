@@ -345,13 +345,17 @@ static bool is_single(const struct ring_req *q)
 /* r->lock held, and given up meanwhile */
 static void run_singles(struct trap_ring *r, struct ring_list *singles)
 {
+	bool all = r->wait_for >= r->nr_active;
+
 	if (!singles->head)
 		return;
 	pthread_mutex_unlock(&r->lock);
-	ring_batch_fetch(singles);
-	host_plug();
-	ring_run(r, singles);
-	host_unplug();
+	if (r->wait_for == RING_NOT_HANDED || !ring_work_hand(r->rs, singles, all)) {
+		ring_batch_fetch(singles);
+		host_plug();
+		ring_run(r, singles);
+		host_unplug();
+	}
 	pthread_mutex_lock(&r->lock);
 	ring_list_init(singles);
 }
@@ -442,7 +446,7 @@ static void prefetch(const struct trap_ring *r, uint32_t pos)
 	__builtin_prefetch(sqe + size - 1);
 }
 
-long ring_submit(struct trap_ring *r, const struct ring_who *who, uint32_t max)
+long ring_submit(struct trap_ring *r, const struct ring_who *who, uint32_t max, uint32_t waits)
 {
 	struct chain c = { NULL, NULL };
 	struct ring_list singles;
@@ -457,6 +461,7 @@ long ring_submit(struct trap_ring *r, const struct ring_who *who, uint32_t max)
 	left = n;
 	pthread_mutex_lock(&r->lock);
 	r->inline_now = true;
+	r->wait_for = waits;
 	r->last_valid = false;
 	polled = r->flags & IORING_SETUP_SQPOLL;
 	ring_list_init(&singles);

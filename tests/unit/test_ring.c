@@ -98,7 +98,7 @@ static void failing(struct fx *f, uint8_t flags, uint64_t data)
 
 static long submit(struct fx *f)
 {
-	return ring_submit(f->r, &f->who, UINT32_MAX);
+	return ring_submit(f->r, &f->who, UINT32_MAX, RING_NOT_HANDED);
 }
 
 static unsigned int posted(struct fx *f)

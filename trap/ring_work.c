@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ring_work.c - commands that are handed over: io_uring_enter is answered once the entries have been
+ * taken, and the thread that polls carries them out while the program goes on. When the program
+ * comes to wait for them, the thread that has its call takes from the same list, as the program
+ * leaves it a processor; so it is answered by who is on that processor already.
+ *
+ * What a command refers to must hold until it ends, as with the kernel: its buffers. A vector of
+ * buffers, and what the entry itself says, are read before the answer.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "ring.h"
+
+#define OPC_READ    0x02
+#define CHUNK	    16u		 /* commands begun together */
+#define CHUNK_BYTES (64u << 10)	 /* and their data, but for the last one's */
+#define HAND_MIN    4u		 /* commands worth handing over; fewer, if they are long */
+#define HAND_BYTES  (64u << 10)
+#define COLD_MIN    8u		 /* while the thread is asleep */
+#define COLD_BYTES  (128u << 10)
+#define WAIT_BYTES  (256u << 10) /* worth two processors though the program waits for all of it */
+#define PROC_NS	    20000u	 /* how long a process is believed to be what it was */
+#define LINGER_NS   50000u	 /* how long the thread looks for more before it sleeps */
+#define MOVE_NS	    1000000u	 /* how long it stays on a processor at least */
+#define HELP_NS	    50000u	 /* how long a waiting call is kept by its thread */
+
+static uint32_t bytes_of(const struct ring_req *q)
+{
+	struct nvme_uring_cmd cmd;
+
+	memcpy(&cmd, q->sqe.s.cmd, sizeof(cmd));
+	return cmd.data_len;
+}
+
+/*
+ * The order of what is handed over together may change. Writes of a zone say where they begin, so
+ * that they have to come in order: those are not handed over.
+ */
+static bool is_free(const struct ring_req *q, struct ring_target *last, bool *zoned)
+{
+	const struct host_node_ref *n = &q->target.node;
+	struct nvme_uring_cmd cmd;
+	struct host_ns_info info;
+
+	if (q->sqe.s.cmd_op != NVME_URING_CMD_IO)
+		return false;
+	memcpy(&cmd, q->sqe.s.cmd, sizeof(cmd));
+	if (cmd.opcode == OPC_READ)
+		return true;
+	if (n->dev != last->node.dev || n->nsid != last->node.nsid) {
+		last->node = *n;
+		*zoned = host_ns_info(n->dev, n->nsid, &info) || info.zoned;
+	}
+	return !*zoned;
+}
+
+void ring_mutex_init(pthread_mutex_t *m)
+{
+	pthread_mutexattr_t a;
+
+	pthread_mutexattr_init(&a);
+	pthread_mutexattr_settype(&a, PTHREAD_MUTEX_ADAPTIVE_NP);
+	pthread_mutex_init(m, &a);
+	pthread_mutexattr_destroy(&a);
+}
+
+void ring_work_init(struct trap_rings *rs)
+{
+	cpu_set_t cpus;
+
+	ring_mutex_init(&rs->work_lock);
+	ring_list_init(&rs->work);
+	rs->work_cpu = -1;
+	CPU_ZERO(&cpus);
+	sched_getaffinity(0, sizeof(cpus), &cpus);
+	rs->many_cpus = CPU_COUNT(&cpus) > 1;
+}
+
+/*
+ * The thread is to run beside who hands over, not behind him. The scheduler wakes a thread near who
+ * wakes it, and leaves it there for longer than all of this takes.
+ */
+static void make_room(struct trap_rings *rs)
+{
+	int here = sched_getcpu();
+	cpu_set_t cpus = rs->cpus;
+	uint64_t now;
+
+	if (rs->placed || here < 0 ||
+	    here != atomic_load_explicit(&rs->work_cpu, memory_order_relaxed))
+		return;
+	now = ring_now();
+	if (now - rs->moved < MOVE_NS)
+		return;
+	rs->moved = now;
+	CPU_CLR(here, &cpus);
+	if (CPU_COUNT(&cpus))
+		pthread_setaffinity_np(rs->thread, sizeof(cpus), &cpus);
+}
+
+bool ring_work_hand(struct trap_rings *rs, struct ring_list *list, bool waits)
+{
+	bool cold = atomic_load_explicit(&rs->asleep, memory_order_relaxed);
+	struct ring_target node = { 0 };
+	struct ring_req *q, *last = NULL;
+	unsigned int n = 0;
+	uint64_t bytes = 0;
+	bool zoned = false;
+
+	if (!rs->many_cpus)
+		return false;
+	for (q = list->head; q; q = q->next) {
+		if (!is_free(q, &node, &zoned))
+			return false;
+		bytes += bytes_of(q);
+		last = q;
+		n++;
+	}
+	if ((n < HAND_MIN && bytes < HAND_BYTES) ||
+	    (cold && n < COLD_MIN && bytes < COLD_BYTES) || (waits && bytes < WAIT_BYTES))
+		return false;
+	if (ring_poll_start(rs))
+		return false;
+	make_room(rs);
+	pthread_mutex_lock(&rs->work_lock);
+	*rs->work.tail = list->head;
+	rs->work.tail = &last->next;
+	atomic_fetch_add(&rs->nr_work, n);
+	pthread_mutex_unlock(&rs->work_lock);
+	/* in one order with the thread's look at @nr_work, once it has said that it sleeps */
+	if (atomic_load(&rs->asleep))
+		ring_poll_kick(rs);
+	return true;
+}
+
+/* commands of one ring and one process, so that they have one way to the program */
+static struct ring_req *take(struct trap_rings *rs, struct ring_list *list)
+{
+	struct ring_req *first, *q;
+	uint64_t bytes = 0;
+	unsigned int n = 0;
+
+	ring_list_init(list);
+	pthread_mutex_lock(&rs->work_lock);
+	first = rs->work.head;
+	while ((q = rs->work.head) && q->ring == first->ring && q->proc == first->proc &&
+	       n < CHUNK && bytes < CHUNK_BYTES) {
+		bytes += bytes_of(q);
+		ring_list_add(list, ring_list_pop(&rs->work));
+		n++;
+	}
+	atomic_fetch_sub(&rs->nr_work, n);
+	if (n)
+		atomic_fetch_add(&rs->working, 1);
+	pthread_mutex_unlock(&rs->work_lock);
+	return first;
+}
+
+bool ring_work_some(struct trap_rings *rs, struct ring_batch *b)
+{
+	struct ring_list list;
+	struct ring_req *first;
+	struct ring_who who;
+
+	if (!atomic_load_explicit(&rs->nr_work, memory_order_relaxed))
+		return false;
+	first = take(rs, &list);
+	if (!first)
+		return false;
+	/* its thread may have ended, and the number be another's */
+	who.proc = first->proc;
+	atomic_fetch_add(&who.proc->refs, 1);
+	who.tid = ring_proc_fresh(who.proc, PROC_NS) ? who.proc->tgid : 0;
+	who.privileged = false; /* looked at when it was submitted */
+	ring_batch_begin(b, &who, list.head->next, false);
+	ring_batch_fetch(&list);
+	host_plug();
+	ring_run(first->ring, &list);
+	host_unplug();
+	ring_batch_end();
+	ring_proc_put(who.proc);
+	atomic_fetch_sub(&rs->working, 1);
+	return true;
+}
+
+void ring_work_finish(struct trap_rings *rs)
+{
+	while (ring_work_some(rs, rs->batch[0]))
+		;
+	ring_poll_settle(rs);
+}
+
+void ring_work_thread(struct trap_rings *rs, uint64_t now, bool *awake)
+{
+	atomic_store_explicit(&rs->work_cpu, sched_getcpu(), memory_order_relaxed);
+	if (ring_work_some(rs, rs->batch[1]))
+		rs->linger_until = now + LINGER_NS;
+	*awake |= now < rs->linger_until;
+}
+
+void ring_work_help(struct trap_rings *rs, struct trap_ring *r, ring_over *over, const void *arg)
+{
+	uint64_t begun = 0, now;
+	bool done;
+
+	while (atomic_load(&rs->nr_work) || atomic_load(&rs->working)) {
+		pthread_mutex_lock(&r->lock);
+		done = over(r, arg);
+		pthread_mutex_unlock(&r->lock);
+		if (done)
+			return;
+		if (ring_work_some(rs, rs->batch[0]))
+			continue;
+		now = ring_now();
+		if (!begun)
+			begun = now;
+		if (now - begun > HELP_NS)
+			return;
+		for (int i = 0; i < 16; i++)
+			ring_relax();
+	}
+}
