@@ -26,6 +26,9 @@ runs "descriptors from outside" "$test" start /dev/nvmesim0 /dev/nvmesim0n1 "$T/
 	"$NVMESIM_RUN" --attach="$sock" -- setpriv --reuid=65534 --regid=65534 --clear-groups \
 	"$test" /dev/nvmesim0 /dev/nvmesim0n1
 diag <out
+runs "and in a namespace of process ids" "$test" start /dev/nvmesim0 /dev/nvmesim0n1 "$T/young" "$T/old" \
+	"$NVMESIM_RUN" --attach="$sock" -- unshare --pid --fork setpriv --reuid=65534 --regid=65534 --clear-groups \
+	"$test" /dev/nvmesim0 /dev/nvmesim0n1
 runs "and of root" "$test" start /dev/nvmesim0 /dev/nvmesim0n1 "$T/young" "$T/old" \
 	"$NVMESIM_RUN" --attach="$sock" -- "$test" /dev/nvmesim0 /dev/nvmesim0n1 "$T/sys/bus/pci/devices/0000:01:00.0/vendor"
 diag <out
