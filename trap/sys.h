@@ -8,7 +8,8 @@
  * with the text of that moment, which is what a file of sysfs gives to one who reads it once. A
  * file opened for writing is a memfd too, whose name says what it stands for, and its descriptor
  * has a number that the filter knows: write(2) on it is trapped. A shell moves such a descriptor to
- * 1, so short writes to 1 are trapped as well. Whatever else writes there finds it sealed.
+ * 1, so short writes to 1 are trapped as well. Whatever else writes there finds it sealed,
+ * unless it is open for reading as well.
  */
 #ifndef TRAP_SYS_H
 #define TRAP_SYS_H
