@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_hand.c - many commands an enter, which other threads may carry out while the program goes on:
+ * what it may do to its entries, vectors and rings meanwhile, and what it may not notice
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ur.h"
+
+#define DEPTH  64u
+#define BYTES  4096u
+#define BLOCKS (BYTES / UR_LBA)
+#define LONG   131072u
+
+static char *self;
+
+static uint64_t lba(unsigned int i)
+{
+	return i * BLOCKS;
+}
+
+static void put(struct io_uring *r, int ns, uint8_t opcode, unsigned int i, char *mem)
+{
+	ur_cmd(r, ns, NVME_URING_CMD_IO, ur_rw(opcode, lba(i), BLOCKS, mem), i);
+}
+
+/* @n completions, each of 0 to @n - 1 once, all of them successes */
+static void reap_all(struct io_uring *r, unsigned int n)
+{
+	uint64_t seen = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct ur_cqe c = ur_reap(r);
+
+		assert_int_equal(c.res, 0);
+		assert_in_range(c.data, 0, n - 1);
+		assert_int_equal(seen >> c.data & 1, 0);
+		seen |= 1ull << c.data;
+	}
+	ur_nothing(r, 1);
+}
+
+/* DEPTH blocks with @seed, and completions waited for */
+static void write_all(struct io_uring *r, int ns, char *mem, uint32_t seed)
+{
+	for (unsigned int i = 0; i < DEPTH; i++) {
+		ur_fill(mem + i * BYTES, BYTES, seed + i);
+		put(r, ns, UR_WRITE, i, mem + i * BYTES);
+	}
+	ur_submit(r, DEPTH);
+	reap_all(r, DEPTH);
+}
+
+static void check_all(struct io_uring *r, int ns, char *mem, uint32_t seed)
+{
+	memset(mem, 0, DEPTH * BYTES);
+	/* from the end of the memory, as programs with a stack of buffers do */
+	for (unsigned int i = 0; i < DEPTH; i++)
+		put(r, ns, UR_READ, i, mem + (DEPTH - 1 - i) * BYTES);
+	ur_submit(r, DEPTH);
+	reap_all(r, DEPTH);
+	for (unsigned int i = 0; i < DEPTH; i++)
+		assert_true(ur_filled(mem + (DEPTH - 1 - i) * BYTES, BYTES, seed + i));
+}
+
+/* in pieces, so that some are under way when others come; with pauses in which a thread may sleep */
+static void test_pieces(void **state)
+{
+	int ns = ur_open(ur.ns, O_RDWR);
+	char *mem = ur_pages(DEPTH);
+	struct io_uring r;
+
+	ur_init(&r, DEPTH, 0);
+	for (unsigned int round = 0; round < 100; round++) {
+		for (unsigned int i = 0; i < DEPTH; i++) {
+			ur_fill(mem + i * BYTES, BYTES, round * DEPTH + i);
+			put(&r, ns, UR_WRITE, i, mem + i * BYTES);
+			if (i % 16 == 15)
+				ur_submit(&r, 16);
+		}
+		reap_all(&r, DEPTH);
+		check_all(&r, ns, mem, round * DEPTH);
+		if (round % 10 == 9)
+			usleep(5000);
+	}
+	ur_exit(&r);
+	close(ns);
+}
+
+/* once they are submitted, entries are the program's again */
+static void test_entries(void **state)
+{
+	int ns = ur_open(ur.ns, O_RDWR);
+	char *mem = ur_pages(DEPTH);
+	struct io_uring r;
+
+	ur_init(&r, DEPTH, 0);
+	for (unsigned int round = 0; round < 50; round++) {
+		for (unsigned int i = 0; i < DEPTH; i++) {
+			ur_fill(mem + i * BYTES, BYTES, round + i);
+			put(&r, ns, UR_WRITE, i, mem + i * BYTES);
+		}
+		ur_submit(&r, DEPTH);
+		memset(r.sq.sqes, 0xff, (size_t)DEPTH * 128);
+		reap_all(&r, DEPTH);
+		check_all(&r, ns, mem, round);
+	}
+	ur_exit(&r);
+	close(ns);
+}
+
+/* and so are vectors, but not what they point to */
+static void test_vectors(void **state)
+{
+	int ns = ur_open(ur.ns, O_RDWR);
+	char *mem = ur_pages(DEPTH);
+	struct iovec iov[DEPTH][2];
+	struct io_uring r;
+
+	ur_init(&r, DEPTH, 0);
+	for (uint32_t round = 0; round < 50; round++) {
+		write_all(&r, ns, mem, round);
+		memset(mem, 0, DEPTH * BYTES);
+		for (unsigned int i = 0; i < DEPTH; i++) {
+			struct nvme_uring_cmd cmd = ur_rw(UR_READ, lba(i), BLOCKS, NULL);
+
+			iov[i][0] = (struct iovec){mem + i * BYTES, 1024};
+			iov[i][1] = (struct iovec){mem + i * BYTES + 1024, BYTES - 1024};
+			cmd.addr = (uintptr_t)iov[i];
+			cmd.data_len = 2;
+			ur_cmd(&r, ns, NVME_URING_CMD_IO_VEC, cmd, i);
+		}
+		ur_submit(&r, DEPTH);
+		memset(iov, 0xff, sizeof(iov));
+		reap_all(&r, DEPTH);
+		for (unsigned int i = 0; i < DEPTH; i++)
+			assert_true(ur_filled(mem + i * BYTES, BYTES, round + i));
+	}
+	ur_exit(&r);
+	close(ns);
+}
+
+/* one of many points nowhere */
+static void test_wild(void **state)
+{
+	int ns = ur_open(ur.ns, O_RDWR);
+	char *mem = ur_pages(DEPTH), *hole = ur_pages(1);
+	struct io_uring r;
+
+	mprotect(hole, BYTES, PROT_NONE);
+	ur_init(&r, DEPTH, 0);
+	for (unsigned int round = 0; round < 2 * DEPTH; round++) {
+		uint8_t opcode = round & 1 ? UR_WRITE : UR_READ;
+		unsigned int bad = round / 2;
+
+		for (unsigned int i = 0; i < DEPTH; i++)
+			put(&r, ns, opcode, i, i == bad ? hole : mem + i * BYTES);
+		ur_submit(&r, DEPTH);
+		for (unsigned int i = 0; i < DEPTH; i++) {
+			struct ur_cqe c = ur_reap(&r);
+
+			assert_int_equal(c.res, c.data == bad ? -EFAULT : 0);
+		}
+	}
+	ur_exit(&r);
+	close(ns);
+}
+
+/* what was submitted to a ring that has gone does not undo what the next one writes */
+static void test_gone(void **state)
+{
+	int ns = ur_open(ur.ns, O_RDWR);
+	char *old = ur_pages(DEPTH), *mem = ur_pages(DEPTH);
+	struct io_uring r;
+
+	for (unsigned int round = 0; round < 300; round++) {
+		ur_init(&r, DEPTH, 0);
+		for (unsigned int i = 0; i < DEPTH; i++) {
+			ur_fill(old + i * BYTES, BYTES, 7);
+			put(&r, ns, UR_WRITE, i, old + i * BYTES);
+		}
+		ur_submit(&r, DEPTH);
+		ur_exit(&r);
+		ur_init(&r, DEPTH, 0);
+		write_all(&r, ns, mem, 1000 + round);
+		check_all(&r, ns, mem, 1000 + round);
+		ur_exit(&r);
+	}
+	close(ns);
+}
+
+/* a megabyte and more at once, waited for by the call that submits it, or not */
+static void test_long(void **state)
+{
+	int ns = ur_open(ur.ns, O_RDWR);
+	char *mem = ur_pages(16 * LONG / 4096);
+	struct io_uring r;
+
+	ur_init(&r, 32, 0);
+	for (unsigned int round = 0; round < 20; round++) {
+		for (unsigned int pass = 0; pass < 2; pass++) {
+			for (unsigned int i = 0; i < 16; i++) {
+				char *at = mem + i * LONG;
+
+				if (!pass)
+					ur_fill(at, LONG, round + i);
+				else
+					memset(at, 0, LONG);
+				ur_cmd(&r, ns, NVME_URING_CMD_IO,
+				       ur_rw(pass ? UR_READ : UR_WRITE, i * (LONG / UR_LBA),
+					     LONG / UR_LBA, at),
+				       i);
+			}
+			if (round & 1) {
+				assert_int_equal(io_uring_submit_and_wait(&r, 16), 16);
+				assert_int_equal(io_uring_cq_ready(&r), 16);
+			} else {
+				ur_submit(&r, 16);
+			}
+			reap_all(&r, 16);
+		}
+		for (unsigned int i = 0; i < 16; i++)
+			assert_true(ur_filled(mem + i * LONG, LONG, round + i));
+	}
+	ur_exit(&r);
+	close(ns);
+}
+
+/* ---- a program that becomes another one ---------------------------------------------------- */
+
+#define PLACE ((char *)0x600000000000)
+
+/* it finds nothing at the place that the one before it had for its reads */
+static int successor(void)
+{
+	char *mem = mmap(PLACE, 16 * LONG, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (mem != PLACE)
+		return 1;
+	memset(mem, 0, 16 * LONG);
+	usleep(20000);
+	for (size_t i = 0; i < 16 * LONG; i++) {
+		if (mem[i])
+			return 2;
+	}
+	return 0;
+}
+
+static void test_exec(void **state)
+{
+	int ns = ur_open(ur.ns, O_RDWR);
+	char *mem = ur_pages(DEPTH);
+	struct io_uring r;
+
+	ur_init(&r, DEPTH, 0);
+	write_all(&r, ns, mem, 5);
+	ur_exit(&r);
+	for (unsigned int round = 0; round < 20; round++) {
+		int status;
+		pid_t pid = ur_fork();
+
+		if (!pid) {
+			char *at = mmap(PLACE, 16 * LONG, PROT_READ | PROT_WRITE,
+					MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+			ur_init(&r, DEPTH, 0);
+			for (unsigned int i = 0; i < 16; i++)
+				ur_cmd(&r, ns, NVME_URING_CMD_IO,
+				       ur_rw(UR_READ, 0, LONG / UR_LBA, at + i * LONG), i);
+			io_uring_submit(&r);
+			execl(self, self, "--successor", NULL);
+			_exit(99);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+	close(ns);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest nodes[] = {
+		cmocka_unit_test(test_pieces), cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_vectors), cmocka_unit_test(test_wild),
+		cmocka_unit_test(test_gone), cmocka_unit_test(test_long),
+		cmocka_unit_test(test_exec),
+	};
+
+	if (argc == 2 && !strcmp(argv[1], "--successor"))
+		return successor();
+	self = argv[0];
+	return ur_main_nodes(argc, argv, nodes);
+}
