@@ -17,9 +17,11 @@
 enum { SIM_FOLD_256, SIM_FOLD_128, SIM_FOLD_64, SIM_FOLD_48, SIM_FOLD_32, SIM_FOLD_16, SIM_NR_FOLDS };
 
 /* likewise sim_crc.affine */
-enum { SIM_AFFINE_512, SIM_AFFINE_256, SIM_AFFINE_128, SIM_AFFINE_64, SIM_NR_MOVES };
+enum { SIM_AFFINE_512, SIM_AFFINE_128, SIM_AFFINE_64, SIM_NR_MOVES };
 
-/* matrices of sim_crc.affine: from which byte of a word to which */
+#define SIM_AFFINE_APART 256 /* bytes from the higher to the lower byte of a remainder there */
+
+/* matrices of sim_crc.affine: from which byte of a remainder to which */
 enum { SIM_AFFINE_HIGH_HIGH, SIM_AFFINE_LOW_LOW, SIM_AFFINE_LOW_HIGH, SIM_AFFINE_HIGH_LOW,
        SIM_NR_AFFINE };
 
@@ -34,8 +36,9 @@ enum { SIM_AFFINE_HIGH_HIGH, SIM_AFFINE_LOW_LOW, SIM_AFFINE_LOW_HIGH, SIM_AFFINE
  * @reduce:    what is left is divided with: the polynomial P' being this one times x^(64 - width),
  *             {x^128 modulo P', x^128 divided by P', P'}, the two latter without their x^64.
  *             Reflected: bit 63 being x^0, the first again one power less.
- * @affine:    16 bits only: multiplication by x^n modulo the polynomial as matrices of 8 by 8 bits, row
- *             by row, bit 0's in the highest byte (GF2P8AFFINEQB)
+ * @affine:    16 bits only: multiplication by x^n modulo the polynomial as matrices of 8 by 8
+ *             bits, row by row, bit 0's in the highest byte (GF2P8AFFINEQB), of remainders in two
+ *             bytes that lie %SIM_AFFINE_APART apart: h times x^(8 * %SIM_AFFINE_APART), plus l
  */
 struct sim_crc {
 	uint8_t width;

@@ -49,14 +49,12 @@ const struct sim_crc sim_crc_t10dif = {
 		[SIM_FOLD_16] = { 0x0000000000001faaull, 0x000000000000a010ull },
 	},
 	.affine = {
-		[SIM_AFFINE_512] = { 0x3e0a155cb973e6bbull, 0x96bbe1c310b76e4aull,
-				   0x029225ddbb77ee4bull, 0x769b418371942924ull },
-		[SIM_AFFINE_256] = { 0x2b1d3a3e7dfbf7a5ull, 0x78896bd6d4d0a13bull,
-				   0x0e65caecd8b162bcull, 0x4bddf0e08a5ebd30ull },
-		[SIM_AFFINE_128] = { 0xad8810f3e7ce9de9ull, 0x858f9a34ec5dbaf0ull,
-				   0x654e9cbc78f1e342ull, 0xd2773d7b249b36bfull },
-		[SIM_AFFINE_64] = { 0xdf962d73e7cf9e14ull, 0xf112d4a9a2b56b26ull,
-				  0xbc8810d0a14284f8ull, 0x297addbb5e94297bull },
+		[SIM_AFFINE_512] = { 0x143c79e6cc8d0f0aull, 0xfaf4717af510db4cull,
+				   0x625c421cc2e65431ull, 0x0103123061c2850aull },
+		[SIM_AFFINE_128] = { 0xdd44aba8733b88eeull, 0x3e7db12953990d25ull,
+				   0x74a27bbc46f9b83aull, 0x234673193246ae7full },
+		[SIM_AFFINE_64] = { 0x210979b919136d90ull, 0xa54ae0b468754f3aull,
+				  0xd1d70a61661d4ee8ull, 0x6bd7e4830666a725ull },
 	},
 };
 
