@@ -176,15 +176,37 @@ struct sim_store_ops {
 	int (*next_data)(struct sim_store *st, uint64_t off, uint64_t *start, uint64_t *end);
 };
 
+#define SIM_PART (64u << 10) /* bytes */
+
+/**
+ * struct sim_part_ops - of a solid store whose memory can be exchanged, so that what was gathered
+ *                       and checked is on the medium without being copied again
+ * The medium is parts of %SIM_PART bytes. A part lies together in memory, and the next one may lie
+ * elsewhere: what @map of such a store is asked for has to lie together.
+ * @together: how many of the @len bytes at @off lie together, from @off on
+ * @get:  spare memory for a part, holding anything; any thread may ask. NULL: there is none at hand
+ * @put:  memory that get() gave, back again
+ * @swap: memory that get() gave is the medium's [@off, @off + %SIM_PART) from now on, a whole part;
+ *        what was there is spare. Nobody else is at work on these bytes. It cannot fail.
+ */
+struct sim_part_ops {
+	size_t (*together)(struct sim_store *st, uint64_t off, size_t len);
+	void *(*get)(struct sim_store *st);
+	void (*put)(struct sim_store *st, void *part);
+	void (*swap)(struct sim_store *st, uint64_t off, void *part);
+};
+
 /**
  * struct sim_store - embedded first in an implementation; @size in bytes
  * @fresh: made just now, all zeroes: what the journal's areas know of a medium in its place is of
  *         another one. Core takes it back once it has taken note.
  * @solid: what @map gives is ordinary memory, with room for all of it: core may look into it, and
  *         an access never fails
+ * @parts: its memory can be exchanged, and ends with the process; else NULL
  */
 struct sim_store {
 	const struct sim_store_ops *ops;
+	const struct sim_part_ops *parts;
 	uint64_t size;
 	bool readonly;
 	bool solid;

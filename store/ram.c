@@ -5,6 +5,9 @@
  *
  * Pages that were written are kept in a bitmap. It tells what is used, and it keeps reads of the
  * rest away from the memory itself: reading would leave page tables behind for every page.
+ *
+ * Parts can be exchanged for spare ones, which lie behind the medium (struct sim_part_ops). All
+ * that is kept of it is where each part is: bits are of the medium's pages, wherever those lie.
  */
 #include <assert.h>
 #include <errno.h>
@@ -18,12 +21,23 @@
 #include "kind.h"
 
 #define RAM_ZEROES (2u << 20) /* the largest read that unwritten memory answers directly */
+#define RAM_SPARES 32u	      /* parts: what the largest Write there is takes, 2 MiB */
+
+/** struct spare - a spare part, or NULL: somebody has it */
+struct spare {
+	_Atomic(unsigned char *) mem;
+	uint64_t rsvd[7]; /* a cache line each */
+};
 
 /**
  * struct ram - a RAM store
- * @mem:     the medium
+ * @mem:     %SIM_PART each, @parts of the medium and %RAM_SPARES more
  * @zeroes:  %RAM_ZEROES of read-only zeroes, what unwritten pages read as
- * @written: bit for each page of @mem
+ * @written: bit for each page of the medium
+ * @where:   for each part the index in @mem of where it is, exclusive or its own: 0, which costs
+ *           nothing, where it was never exchanged. Who reads one has claimed blocks of the part,
+ *           who writes one, all of them.
+ * @moved:   some part was exchanged; else nobody looks at @where
  */
 struct ram {
 	struct store s;
@@ -31,7 +45,40 @@ struct ram {
 	void *zeroes;
 	struct store_bits written;
 	unsigned int page_shift;
+	_Atomic bool moved;
+	_Atomic uint32_t *where;
+	uint64_t parts;
+	struct spare spare[RAM_SPARES];
 };
+
+static uint64_t part_index(const struct ram *r, uint64_t part)
+{
+	return part ^ atomic_load_explicit(&r->where[part], memory_order_relaxed);
+}
+
+static bool moved(const struct ram *r)
+{
+	return atomic_load_explicit(&r->moved, memory_order_relaxed);
+}
+
+static unsigned char *at(const struct ram *r, uint64_t off)
+{
+	if (!moved(r))
+		return r->mem + off;
+	return r->mem + part_index(r, off / SIM_PART) * SIM_PART + off % SIM_PART;
+}
+
+static size_t ram_together(struct sim_store *st, uint64_t off, size_t len)
+{
+	struct ram *r = (struct ram *)st;
+	size_t n = SIM_PART - off % SIM_PART;
+
+	if (!moved(r))
+		return len;
+	while (n < len && at(r, off + n) == at(r, off) + n)
+		n += SIM_PART;
+	return n < len ? n : len;
+}
 
 static uint64_t page_end(const struct ram *r, uint64_t off, uint64_t len)
 {
@@ -50,13 +97,14 @@ static int ram_map(struct sim_store *st, uint64_t off, size_t len, bool write, v
 	struct ram *r = (struct ram *)st;
 
 	assert(len && off <= st->size && len <= st->size - off);
+	assert(!moved(r) || ram_together(st, off, len) == len);
 	if (write)
 		store_bits_set(&r->written, off >> r->page_shift, page_end(r, off, len));
 	else if (len <= RAM_ZEROES && unwritten(r, off, len)) {
 		*ptr = r->zeroes;
 		return 0;
 	}
-	*ptr = r->mem + off;
+	*ptr = at(r, off);
 	return 0;
 }
 
@@ -65,10 +113,13 @@ static int ram_read(struct sim_store *st, uint64_t off, void *buf, size_t len)
 	struct ram *r = (struct ram *)st;
 
 	assert(len && off <= st->size && len <= st->size - off);
-	if (unwritten(r, off, len))
-		memset(buf, 0, len);
-	else
-		memcpy(buf, r->mem + off, len);
+	for (size_t n; len; off += n, buf = (char *)buf + n, len -= n) {
+		n = ram_together(st, off, len);
+		if (unwritten(r, off, n))
+			memset(buf, 0, n);
+		else
+			memcpy(buf, at(r, off), n);
+	}
 	return 0;
 }
 
@@ -76,12 +127,15 @@ static int ram_write(struct sim_store *st, uint64_t off, const void *buf, size_t
 {
 	void *ptr;
 
-	ram_map(st, off, len, true, &ptr);
-	memcpy(ptr, buf, len);
+	for (size_t n; len; off += n, buf = (const char *)buf + n, len -= n) {
+		n = ram_together(st, off, len);
+		ram_map(st, off, n, true, &ptr);
+		memcpy(ptr, buf, n);
+	}
 	return 0;
 }
 
-/* zero the bytes of [@off, @end) that lie in pages which were written */
+/* zero the bytes of [@off, @end), which lie together, that lie in pages which were written */
 static void clear_written(struct ram *r, uint64_t off, uint64_t end)
 {
 	uint64_t page = off >> r->page_shift, last = page_end(r, off, end - off);
@@ -92,33 +146,39 @@ static void clear_written(struct ram *r, uint64_t off, uint64_t end)
 
 		from = from < off ? off : from;
 		to = to > end ? end : to;
-		memset(r->mem + from, 0, to - from);
+		memset(at(r, from), 0, to - from);
 		page = run;
 	}
 }
 
-static int ram_zero(struct sim_store *st, uint64_t off, uint64_t len, bool unmap)
+/* [@off, @end) lies together */
+static void zero(struct ram *r, uint64_t off, uint64_t end, bool unmap)
 {
-	struct ram *r = (struct ram *)st;
-	uint64_t end = off + len, mask = (1ull << r->page_shift) - 1;
+	uint64_t mask = (1ull << r->page_shift) - 1;
 	uint64_t from = (off + mask) & ~mask, to = end & ~mask;
 
-	assert(off <= st->size && len <= st->size - off);
-	if (!len)
-		return 0;
 	if (!unmap || from >= to) {
 		clear_written(r, off, end);
-		return 0;
+		return;
 	}
 	if (off < from)
 		clear_written(r, off, from);
 	if (to < end)
 		clear_written(r, to, end);
 	/* the bits last: whoever still sees one reads memory, and that is right either way */
-	if (madvise(r->mem + from, to - from, MADV_DONTNEED))
+	if (madvise(at(r, from), to - from, MADV_DONTNEED))
 		clear_written(r, from, to);
 	else
 		store_bits_clear(&r->written, from >> r->page_shift, to >> r->page_shift);
+}
+
+static int ram_zero(struct sim_store *st, uint64_t off, uint64_t len, bool unmap)
+{
+	assert(off <= st->size && len <= st->size - off);
+	for (uint64_t n; len; off += n, len -= n) {
+		n = ram_together(st, off, len);
+		zero((struct ram *)st, off, off + n, unmap);
+	}
 	return 0;
 }
 
@@ -165,12 +225,72 @@ static const struct sim_store_ops ram_ops = {
 	.next_data = ram_next_data,
 };
 
+/* the first that is there, so that the last one put back, which is warm, is the next one got */
+static void *ram_get(struct sim_store *st)
+{
+	struct ram *r = (struct ram *)st;
+
+	for (unsigned int i = 0; i < RAM_SPARES; i++) {
+		unsigned char *mem = atomic_load_explicit(&r->spare[i].mem, memory_order_relaxed);
+
+		if (mem && atomic_compare_exchange_strong(&r->spare[i].mem, &mem, NULL))
+			return mem;
+	}
+	return NULL;
+}
+
+/* there are as many places as spare parts: somewhere is one that is free */
+static void ram_put(struct sim_store *st, void *part)
+{
+	struct ram *r = (struct ram *)st;
+	unsigned char *none = NULL;
+
+	for (unsigned int i = 0;
+	     !atomic_compare_exchange_strong(&r->spare[i].mem, &none, (unsigned char *)part);
+	     i = (i + 1) % RAM_SPARES)
+		none = NULL;
+}
+
+static void ram_swap(struct sim_store *st, uint64_t off, void *part)
+{
+	struct ram *r = (struct ram *)st;
+	const uint64_t i = off / SIM_PART;
+	unsigned char *old = at(r, off);
+
+	assert(off % SIM_PART == 0 && off <= st->size && SIM_PART <= st->size - off);
+	atomic_store_explicit(&r->where[i],
+			      (uint32_t)((uint64_t)((unsigned char *)part - r->mem) / SIM_PART ^ i),
+			      memory_order_relaxed);
+	atomic_store_explicit(&r->moved, true, memory_order_relaxed);
+	store_bits_set(&r->written, off >> r->page_shift, page_end(r, off, SIM_PART));
+	ram_put(st, old);
+}
+
+static const struct sim_part_ops ram_part_ops = {
+	.together = ram_together,
+	.get = ram_get,
+	.put = ram_put,
+	.swap = ram_swap,
+};
+
+static size_t where_bytes(const struct ram *r)
+{
+	return (size_t)r->parts * sizeof(r->where[0]);
+}
+
+static size_t mem_bytes(const struct ram *r)
+{
+	return (size_t)(r->parts + RAM_SPARES) * SIM_PART;
+}
+
 static void ram_free(struct store *s)
 {
 	struct ram *r = (struct ram *)s;
 
 	if (r->mem)
-		munmap(r->mem, s->st.size);
+		munmap(r->mem, mem_bytes(r));
+	if (r->where)
+		munmap((void *)r->where, where_bytes(r));
 	if (r->zeroes)
 		munmap(r->zeroes, RAM_ZEROES);
 	store_bits_free(&r->written);
@@ -179,14 +299,36 @@ static void ram_free(struct store *s)
 
 static const struct store_kind ram_kind = { .free = ram_free };
 
-static void *ram_mmap(uint64_t size, int prot)
+static void *ram_mmap(size_t size, int prot)
 {
 	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-	void *p = MAP_FAILED;
+	void *p = mmap(NULL, size, prot, flags, -1, 0);
 
-	if (size <= SIZE_MAX)
-		p = mmap(NULL, (size_t)size, prot, flags, -1, 0);
 	return p == MAP_FAILED ? NULL : p;
+}
+
+/* Return: 0, or -1 with errno */
+static int reserve(struct ram *r)
+{
+	const uint64_t size = r->s.st.size;
+
+	errno = ENOMEM;
+	/* what can be mapped has fewer parts than r->where can tell apart */
+	if (size > SIZE_MAX / 2)
+		return -1;
+	r->parts = (size + SIM_PART - 1) / SIM_PART;
+	r->mem = ram_mmap(mem_bytes(r), PROT_READ | PROT_WRITE);
+	r->where = r->mem ? ram_mmap(where_bytes(r), PROT_READ | PROT_WRITE) : NULL;
+	r->zeroes = r->where ? ram_mmap(RAM_ZEROES, PROT_READ) : NULL;
+	if (!r->zeroes || store_bits_init(&r->written, page_end(r, 0, size)))
+		return -1;
+	/* with huge pages, 4 KiB written would cost 2 MiB */
+	madvise(r->mem, mem_bytes(r), MADV_NOHUGEPAGE);
+	madvise((void *)r->where, where_bytes(r), MADV_NOHUGEPAGE);
+	madvise(r->zeroes, RAM_ZEROES, MADV_NOHUGEPAGE);
+	for (unsigned int i = 0; i < RAM_SPARES; i++)
+		atomic_init(&r->spare[i].mem, r->mem + (r->parts + i) * SIM_PART);
+	return 0;
 }
 
 struct sim_store *store_ram_new(uint64_t size, struct sim_msg *msg)
@@ -204,21 +346,16 @@ struct sim_store *store_ram_new(uint64_t size, struct sim_msg *msg)
 	}
 	r->s.kind = &ram_kind;
 	r->s.st.ops = &ram_ops;
+	r->s.st.parts = &ram_part_ops;
 	r->s.st.size = size;
 	r->s.st.solid = true;
 	r->s.st.fresh = true;
 	r->page_shift = (unsigned int)__builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
-	errno = ENOMEM;
-	r->mem = ram_mmap(size, PROT_READ | PROT_WRITE);
-	r->zeroes = r->mem ? ram_mmap(RAM_ZEROES, PROT_READ) : NULL;
-	if (!r->zeroes || store_bits_init(&r->written, page_end(r, 0, size))) {
+	if (reserve(r)) {
 		store_fail(msg, SIM_ENOMEM, "cannot reserve %" PRIu64 " bytes of address space: %m",
 			   size);
 		ram_free(&r->s);
 		return NULL;
 	}
-	/* with huge pages, 4 KiB written would cost 2 MiB */
-	madvise(r->mem, (size_t)size, MADV_NOHUGEPAGE);
-	madvise(r->zeroes, RAM_ZEROES, MADV_NOHUGEPAGE);
 	return &r->s.st;
 }

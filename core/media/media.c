@@ -6,6 +6,7 @@
  * moves the payload in one copy. What the store cannot map goes through a buffer on the stack,
  * piece by piece.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +44,37 @@ static uint64_t md_at(const struct sim_media *m, uint64_t slba)
 	return m->md_off + slba * m->ms;
 }
 
+/* how many of the @len bytes at @off lie together in the store's memory */
+static size_t together(struct sim_store *st, uint64_t off, size_t len)
+{
+	if (!st->parts || off % SIM_PART + len <= SIM_PART)
+		return len;
+	return st->parts->together(st, off, len);
+}
+
+/* how many whole blocks of @nlb do, their data and their metadata each */
+static uint32_t blocks_together(const struct sim_media *m, uint64_t slba, uint32_t nlb)
+{
+	const size_t data = (size_t)nlb << m->lbads, md = (size_t)nlb * m->ms;
+	size_t n = together(m->store, slba << m->lbads, data);
+	size_t t = together(m->store, md_at(m, slba), md);
+
+	if (n == data && t == md) /* nearly always, and without a division */
+		return nlb;
+	n >>= m->lbads;
+	t /= m->ms;
+	return (uint32_t)(n < t ? n : t);
+}
+
+/* neither the data nor the metadata of any block lies in two parts */
+static bool can_place(const struct sim_media *m)
+{
+	const uint32_t lbs = 1u << m->lbads;
+
+	return m->ms && m->store->solid &&
+	       (!m->store->parts || (lbs <= SIM_PART && lbs % m->ms == 0));
+}
+
 /* ---- opening ------------------------------------------------------------------------------ */
 
 static void describe(struct sim_media *m, const struct sim_media_params *p)
@@ -56,6 +88,7 @@ static void describe(struct sim_media *m, const struct sim_media_params *p)
 	m->pi_len = p->pi_len;
 	m->nr = p->nr;
 	m->md_off = p->nr << p->lbads;
+	m->in_place = can_place(m);
 	sim_stage_need(m);
 }
 
@@ -183,14 +216,21 @@ static uint16_t transfer(struct sim_media *m, uint64_t slba, uint32_t nlb, bool 
 {
 	uint64_t off = slba << m->lbads;
 	size_t len = (size_t)nlb << m->lbads;
-	void *ptr = NULL;
-	int err = m->store->ops->map(m->store, off, len, write, &ptr);
+	uint16_t status = SIM_OK;
 
-	if (err)
-		return fail(m, it, off, err, write);
-	if (ptr)
-		return move_mapped(m, off, len, write, ptr, it);
-	return move_bounced(m, off, len, write, it);
+	for (size_t n; len && !status; off += n, len -= n) {
+		void *ptr = NULL;
+		int err;
+
+		n = together(m->store, off, len);
+		err = m->store->ops->map(m->store, off, n, write, &ptr);
+		if (err)
+			status = fail(m, it, off, err, write);
+		else
+			status = ptr ? move_mapped(m, off, n, write, ptr, it)
+				     : move_bounced(m, off, n, write, it);
+	}
+	return status;
 }
 
 uint16_t sim_media_read(struct sim_media *m, uint64_t slba, uint32_t nlb, struct sim_iter *it)
@@ -308,32 +348,35 @@ uint16_t sim_media_fetch(struct sim_media *m, struct sim_req *req, uint64_t slba
 	return SIM_OK;
 }
 
-bool sim_media_peek(struct sim_media *m, uint64_t slba, uint32_t nlb, uint8_t **data, uint8_t **md)
+uint32_t sim_media_peek(struct sim_media *m, uint64_t slba, uint32_t nlb, uint8_t **data,
+			uint8_t **md)
 {
 	struct sim_store *st = m->store;
-	uint64_t end = slba + nlb;
+	uint32_t n = st->solid ? blocks_together(m, slba, nlb) : 0;
 	void *d, *t;
 
-	if (!st->solid || sim_blocks_find_alloc(&m->blocks, slba, end, false) < end ||
-	    st->ops->map(st, slba << m->lbads, (size_t)nlb << m->lbads, false, &d) ||
-	    st->ops->map(st, md_at(m, slba), (size_t)nlb * m->ms, false, &t))
-		return false;
+	if (!n || sim_blocks_find_alloc(&m->blocks, slba, slba + n, false) < slba + n ||
+	    st->ops->map(st, slba << m->lbads, (size_t)n << m->lbads, false, &d) ||
+	    st->ops->map(st, md_at(m, slba), (size_t)n * m->ms, false, &t))
+		return 0;
 	*data = d;
 	*md = t;
-	return true;
+	return n;
 }
 
-uint16_t sim_media_place(struct sim_media *m, struct sim_req *req, uint64_t slba, uint32_t nlb,
+uint16_t sim_media_place(struct sim_media *m, struct sim_req *req, uint64_t slba, uint32_t *nlb,
 			 uint8_t **data, uint8_t **md)
 {
 	struct sim_store *st = m->store;
 	void *d = NULL, *t = NULL;
-	int err = st->readonly ? SIM_EROFS : sim_blocks_prepare(&m->blocks, slba, nlb, true);
+	int err = st->readonly ? SIM_EROFS : sim_blocks_prepare(&m->blocks, slba, *nlb, true);
 
+	*nlb = blocks_together(m, slba, *nlb);
+	assert(*nlb);
 	if (!err)
-		err = st->ops->map(st, slba << m->lbads, (size_t)nlb << m->lbads, true, &d);
+		err = st->ops->map(st, slba << m->lbads, (size_t)*nlb << m->lbads, true, &d);
 	if (!err)
-		err = st->ops->map(st, md_at(m, slba), (size_t)nlb * m->ms, true, &t);
+		err = st->ops->map(st, md_at(m, slba), (size_t)*nlb * m->ms, true, &t);
 	*data = d;
 	*md = t;
 	return sim_media_fail(req, slba, err, true);

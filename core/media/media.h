@@ -9,7 +9,8 @@
  * Without metadata the payload moves straight between the store's memory and the host's where
  * the store can give its memory (one copy), else through a bounce buffer on the stack. With
  * metadata it goes through a stage (stage.c): a whole command is gathered, checked, and only then
- * written, data and metadata as one, whatever kills the process in between.
+ * written, data and metadata as one, whatever kills the process in between. Of a store in memory,
+ * which ends with the process, whole parts are gathered in spare ones and change places with them.
  *
  * Which blocks are allocated is kept in memory that survives (blocks.c): a bit a block, set before
  * the block's data is written and cleared after (with metadata: before) it is dropped.
@@ -145,6 +146,9 @@ static inline bool sim_blocks_any_bad(const struct sim_blocks *b)
  *          elsewhere.
  * @nr:     blocks
  * @md_off: where on the store the metadata begins, bytes
+ * @in_place: blocks can be written in the store's memory: it is solid, so it ends with the process
+ *          and there is nobody to find a write that was interrupted, and the data of each block
+ *          lies together, and so does its metadata
  */
 struct sim_media {
 	struct sim_store *store;
@@ -153,6 +157,7 @@ struct sim_media {
 	uint8_t lbads;
 	uint16_t ms;
 	uint16_t pi_off, pi_len;
+	bool in_place;
 	uint64_t nr, md_off;
 	struct sim_blocks blocks;
 	struct sim_ranges ranges;
@@ -221,16 +226,18 @@ uint16_t sim_media_compare(struct sim_media *m, uint64_t slba, uint32_t nlb, str
 uint16_t sim_media_fetch(struct sim_media *m, struct sim_req *req, uint64_t slba, uint32_t nlb,
 			 void *data, void *md);
 /**
- * sim_media_peek() - where @nlb blocks at @slba are in the store's memory, to be looked at in place
- * Return: whether they can be: all of them are allocated, and the store is solid.
+ * sim_media_peek() - where blocks from @slba on are in the store's memory, to be looked at in place
+ * Return: how many of @nlb blocks can be, from the first on: they are allocated and lie together,
+ * and the store is solid. 0: not even the first.
  */
-bool sim_media_peek(struct sim_media *m, uint64_t slba, uint32_t nlb, uint8_t **data, uint8_t **md);
+uint32_t sim_media_peek(struct sim_media *m, uint64_t slba, uint32_t nlb, uint8_t **data,
+			uint8_t **md);
 /**
- * sim_media_place() - where @nlb blocks at @slba are in the store's memory, to be written in place
- * For stores that are solid, whose memory ends with the process: there is nobody to find a write that
- * was interrupted. Room for the blocks' state is made. Return: 0 or a status.
+ * sim_media_place() - where blocks from @slba on are that are to be written in place: @m->in_place
+ * Room for the state of all *@nlb is made. Return: 0 or a status; *@nlb: how many lie together, one
+ * at least.
  */
-uint16_t sim_media_place(struct sim_media *m, struct sim_req *req, uint64_t slba, uint32_t nlb,
+uint16_t sim_media_place(struct sim_media *m, struct sim_req *req, uint64_t slba, uint32_t *nlb,
 			 uint8_t **data, uint8_t **md);
 /** sim_media_placed() - they have been written: allocated and good. Return: 0 or a status. */
 uint16_t sim_media_placed(struct sim_media *m, struct sim_req *req, uint64_t slba, uint32_t nlb);
@@ -255,12 +262,27 @@ uint16_t sim_media_zero(struct sim_media *m, struct sim_req *req, uint64_t slba,
 #define SIM_STAGE_SLOTS 8	     /* commands at a time; another one waits */
 #define SIM_STAGE_SCRATCH (6u << 20) /* bytes for interleaved blocks, and for what is compared */
 
+#define SIM_STAGE_PARTS (SIM_STAGE_DATA / SIM_PART)
+
+/**
+ * struct sim_stage_slot
+ * @data:    SIM_STAGE_DATA bytes, followed by SIM_STAGE_MD
+ * @md:      SIM_STAGE_MD
+ * @plain:   mere memory: there was no room for what survives
+ * @scratch: SIM_STAGE_SCRATCH bytes of mere memory, always
+ * @part:    memory of @store, which data is gathered in instead of @data: sim_stage_parts()
+ * @head, @part_nlb: blocks before those in @part[0], and in each of the @nr_parts
+ */
 struct sim_stage_slot {
 	unsigned int index;
-	uint8_t *data; /* SIM_STAGE_DATA, followed by SIM_STAGE_MD */
-	uint8_t *md;   /* SIM_STAGE_MD */
-	bool plain;    /* mere memory: there was no room for what survives */
-	uint8_t *scratch; /* SIM_STAGE_SCRATCH bytes of mere memory, always */
+	uint8_t *data;
+	uint8_t *md;
+	bool plain;
+	uint8_t *scratch;
+	struct sim_store *store;
+	unsigned int nr_parts;
+	uint32_t head, part_nlb;
+	uint8_t *part[SIM_STAGE_PARTS];
 };
 
 /** sim_stage_open() - make the stage of a subsystem. Return: 0 or %SIM_ENOMEM. */
@@ -283,6 +305,20 @@ void sim_stage_wipe(struct sim_subsys *s);
 
 void sim_stage_get(struct sim_subsys *s, struct sim_stage_slot *slot);
 void sim_stage_put(struct sim_subsys *s, struct sim_stage_slot *slot);
+/**
+ * sim_stage_parts() - let what is to be blocks [@slba, @slba + @nlb) be gathered where it can stay
+ * Where the store's memory can be exchanged, whole parts of these blocks get spare memory of the
+ * store instead of the slot's: as many as there is some for, from the first on.
+ * sim_stage_commit(), of the same blocks, puts it in their place. What is not committed,
+ * sim_stage_put() gives back.
+ */
+void sim_stage_parts(struct sim_media *m, struct sim_stage_slot *slot, uint64_t slba, uint32_t nlb);
+/**
+ * sim_stage_piece() - where the data of block @i, of @nlb, is gathered
+ * Return: how many blocks lie together in *@data, block @i being the first.
+ */
+uint32_t sim_stage_piece(const struct sim_media *m, const struct sim_stage_slot *slot, uint32_t i,
+			 uint32_t nlb, uint8_t **data);
 /**
  * sim_stage_commit() - the slot's data and metadata become blocks [@slba, @slba + @nlb)
  * @nlb << lbads is at most SIM_STAGE_DATA, @nlb * ms at most SIM_STAGE_MD; metadata may be none.

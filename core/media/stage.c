@@ -10,6 +10,9 @@
  * A note speaks of memory that was complete when the process died. After a power cut it is worth
  * nothing, as the disk may have the note and not the bytes: the page also says in which boot it was
  * written.
+ *
+ * Where the store's memory can be exchanged (struct sim_part_ops), a slot has memory of the store's
+ * for whole parts of a command, which is not copied then, but becomes the store's in their place.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -53,6 +56,7 @@ struct notes {
 	struct note note[SIM_STAGE_SLOTS];
 };
 _Static_assert(sizeof(struct notes) <= NOTES, "a page of notes");
+_Static_assert(SIM_STAGE_DATA % SIM_PART == 0, "so many parts, however a command lies in them");
 
 enum owner {
 	SLOT_FREE,
@@ -224,6 +228,7 @@ void sim_stage_get(struct sim_subsys *s, struct sim_stage_slot *slot)
 	int i;
 
 	slot->plain = false;
+	slot->nr_parts = 0;
 	for (;;) {
 		i = take(st);
 		if (i >= 0 && usable(st, (unsigned int)i))
@@ -244,6 +249,9 @@ void sim_stage_get(struct sim_subsys *s, struct sim_stage_slot *slot)
 
 void sim_stage_put(struct sim_subsys *s, struct sim_stage_slot *slot)
 {
+	/* in order, so that neighbours are got together again */
+	for (unsigned int k = 0; k < slot->nr_parts; k++)
+		slot->store->parts->put(slot->store, slot->part[k]);
 	give(s->stage, slot->index);
 }
 
@@ -259,6 +267,48 @@ void sim_stage_wipe(struct sim_subsys *s)
 			continue;
 		memset(st->slots + i * SLOT, 0, st->slot[i].room);
 	}
+}
+
+/* ---- gathering where it can stay ------------------------------------------------------------ */
+
+void sim_stage_parts(struct sim_media *m, struct sim_stage_slot *slot, uint64_t slba, uint32_t nlb)
+{
+	struct sim_store *st = m->store;
+	const uint64_t off = slba << m->lbads, end = (slba + nlb) << m->lbads;
+	uint64_t at = (off + SIM_PART - 1) / SIM_PART * SIM_PART;
+
+	assert(!slot->nr_parts && end - off <= SIM_STAGE_DATA);
+	slot->store = st;
+	slot->head = (uint32_t)((at - off) >> m->lbads);
+	slot->part_nlb = SIM_PART >> m->lbads;
+	if (!st->parts || !slot->part_nlb)
+		return;
+	for (; at < end && end - at >= SIM_PART; at += SIM_PART) {
+		uint8_t *part = st->parts->get(st);
+
+		if (!part)
+			return;
+		slot->part[slot->nr_parts++] = part;
+	}
+}
+
+uint32_t sim_stage_piece(const struct sim_media *m, const struct sim_stage_slot *slot, uint32_t i,
+			 uint32_t nlb, uint8_t **data)
+{
+	const uint32_t end = slot->nr_parts ? slot->head + slot->nr_parts * slot->part_nlb : 0;
+	uint32_t k, next;
+
+	if (i >= end || i < slot->head) {
+		*data = slot->data + ((size_t)i << m->lbads);
+		return i < end ? slot->head - i : nlb - i;
+	}
+	k = (i - slot->head) / slot->part_nlb;
+	next = slot->head + (k + 1) * slot->part_nlb;
+	*data = slot->part[k] + SIM_PART - ((size_t)(next - i) << m->lbads);
+	/* parts that were exchanged together come back together */
+	for (; next < end && slot->part[k + 1] == slot->part[k] + SIM_PART; k++)
+		next += slot->part_nlb;
+	return next - i;
 }
 
 /* ---- committing --------------------------------------------------------------------------- */
@@ -279,6 +329,20 @@ static int prepare(struct sim_media *m, uint64_t slba, uint32_t nlb, bool data)
 	return err;
 }
 
+static int write_md(struct sim_media *m, const uint8_t *md, uint64_t slba, uint32_t nlb)
+{
+	struct sim_store *st = m->store;
+	int err = 0;
+
+	if (m->ms)
+		err = st->ops->write(st, m->md_off + slba * m->ms, md, (size_t)nlb * m->ms);
+	if (!err)
+		err = sim_blocks_set_alloc(&m->blocks, slba, nlb);
+	if (!err)
+		sim_blocks_clear_bad(&m->blocks, slba, nlb);
+	return err;
+}
+
 /* what a note says; also when it is found again */
 static int carry_out(struct sim_media *m, const uint8_t *data, uint64_t slba, uint32_t nlb,
 		     enum note_kind kind)
@@ -289,14 +353,29 @@ static int carry_out(struct sim_media *m, const uint8_t *data, uint64_t slba, ui
 	int err = kind == NOTE_WRITE ? st->ops->write(st, off, data, len) :
 				       st->ops->zero(st, off, len, false);
 
-	if (!err && m->ms)
-		err = st->ops->write(st, m->md_off + slba * m->ms, data + SIM_STAGE_DATA,
-				     (size_t)nlb * m->ms);
-	if (!err)
-		err = sim_blocks_set_alloc(&m->blocks, slba, nlb);
-	if (!err)
-		sim_blocks_clear_bad(&m->blocks, slba, nlb);
-	return err;
+	return err ? err : write_md(m, data + SIM_STAGE_DATA, slba, nlb);
+}
+
+/* parts change places with those of the medium; the blocks before and behind them are copied */
+static int write_parts(struct sim_media *m, struct sim_stage_slot *slot, uint64_t slba,
+		       uint32_t nlb)
+{
+	struct sim_store *st = m->store;
+	const uint64_t off = slba << m->lbads, len = (uint64_t)nlb << m->lbads;
+	const uint64_t head = (uint64_t)slot->head << m->lbads;
+	const uint64_t tail = head + (uint64_t)slot->nr_parts * SIM_PART;
+	int err = 0;
+
+	if (head)
+		err = st->ops->write(st, off, slot->data, head);
+	if (!err && tail < len)
+		err = st->ops->write(st, off + tail, slot->data + tail, len - tail);
+	if (err)
+		return err;
+	for (unsigned int k = 0; k < slot->nr_parts; k++)
+		st->parts->swap(st, off + head + (uint64_t)k * SIM_PART, slot->part[k]);
+	slot->nr_parts = 0;
+	return write_md(m, slot->md, slba, nlb);
 }
 
 static uint16_t commit(struct sim_media *m, struct sim_req *req, struct sim_stage_slot *slot,
@@ -311,6 +390,9 @@ static uint16_t commit(struct sim_media *m, struct sim_req *req, struct sim_stag
 	err = slot->plain && m->ms ? SIM_ENOSPC : prepare(m, slba, nlb, kind == NOTE_WRITE);
 	if (err)
 		return sim_media_fail(req, slba, err, true);
+	/* of memory that ends with the process nobody would read a note */
+	if (slot->nr_parts)
+		return sim_media_fail(req, slba, write_parts(m, slot, slba, nlb), true);
 	if (note) {
 		note->nsid = m->nsid;
 		note->nlb = nlb;

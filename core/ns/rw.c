@@ -5,7 +5,8 @@
  * Blocks without metadata move straight between the store and the host. Those with metadata go
  * through a slot of the stage: a Write is gathered and checked there and then committed as one; of
  * a Read, nothing is transferred before all of it has been checked. Where that is all the same, a
- * Write goes to its place at once (write_in_place()).
+ * Write goes to its place at once (write_in_place()); and where the store's memory can be exchanged,
+ * it is gathered in memory that only has to change places (sim_stage_parts()).
  */
 #include <string.h>
 
@@ -199,24 +200,38 @@ uint16_t sim_rw_check(struct sim_req *req, const struct sim_pi_cmd *pi, uint32_t
 
 /* ---- Write ---------------------------------------------------------------------------------- */
 
+/* @b: where blocks from @i on are gathered, as many as lie together. Return: how many */
+static uint32_t piece(const struct sim_rw *c, const struct sim_stage_slot *slot, uint32_t i,
+		      struct sim_rw_buf *b)
+{
+	sim_rw_slot(slot, b);
+	b->md += (size_t)i * c->ns->ms;
+	return sim_stage_piece(&c->ns->media, slot, i, c->nlb, &b->data);
+}
+
 /*
  * Section 5.3.2.1: what PRACT makes is made last, over whatever the host has sent in its place. Of a
  * Zone Append it is made when it is known where the blocks go.
  */
-static uint16_t gather(struct sim_rw *c, const struct sim_stage_slot *slot)
+static uint16_t gather(struct sim_rw *c, struct sim_stage_slot *slot)
 {
+	uint16_t status = SIM_OK;
 	struct sim_rw_buf b;
-	uint16_t status;
 
-	sim_rw_slot(slot, &b);
-	status = sim_rw_move(c, SIM_DMA_READ, &b, c->nlb);
-	if (status)
-		return status;
-	if (!c->pi.pract)
-		return sim_rw_check(c->req, &c->pi, 0, b.data, b.md, c->nlb);
 	if (!c->append)
-		sim_pi_generate(&c->pi, 0, b.data, b.md, c->nlb);
-	return SIM_OK;
+		sim_stage_parts(&c->ns->media, slot, c->slba, c->nlb);
+	for (uint32_t i = 0, n; i < c->nlb && !status; i += n) {
+		n = piece(c, slot, i, &b);
+		status = sim_rw_move(c, SIM_DMA_READ, &b, n);
+	}
+	for (uint32_t i = 0, n; i < c->nlb && !status; i += n) {
+		n = piece(c, slot, i, &b);
+		if (!c->pi.pract)
+			status = sim_rw_check(c->req, &c->pi, i, b.data, b.md, n);
+		else if (!c->append)
+			sim_pi_generate(&c->pi, i, b.data, b.md, n);
+	}
+	return status;
 }
 
 /* Zone Append: Media Reference Tag (Zoned Namespace Command Set 1.1, section 3.4.1.1) */
@@ -237,28 +252,38 @@ static void place_tags(struct sim_rw *c, const struct sim_stage_slot *slot)
  */
 static bool may_write_in_place(const struct sim_rw *c)
 {
-	return c->ns->media.store->solid && sim_pi_alone(&c->pi) && !c->ns->zones;
+	return c->ns->media.in_place && sim_pi_alone(&c->pi) && !c->ns->zones;
+}
+
+static uint16_t place_blocks(struct sim_rw *c)
+{
+	struct sim_media *m = &c->ns->media;
+	struct sim_rw_buf b = { 0 };
+	uint16_t status = SIM_OK;
+
+	for (uint32_t i = 0, n; i < c->nlb && !status; i += n) {
+		n = c->nlb - i;
+		status = sim_media_place(m, c->req, c->slba + i, &n, &b.data, &b.md);
+		if (status)
+			break;
+		status = sim_rw_move(c, SIM_DMA_READ, &b, n);
+		sim_pi_generate(&c->pi, i, b.data, b.md, n);
+	}
+	return status ? status : sim_media_placed(m, c->req, c->slba, c->nlb);
 }
 
 static uint16_t write_in_place(struct sim_rw *c)
 {
 	struct sim_media *m = &c->ns->media;
-	struct sim_rw_buf b = { 0 };
 	struct sim_range r;
 	uint16_t status;
 
 	sim_range_lock(&m->ranges, &r, c->slba, c->nlb, SIM_RANGE_WRITE);
 	status = sim_fdp_prepare(c->req, c->ns, c->slba, c->nlb);
 	if (!status)
-		status = sim_media_place(m, c->req, c->slba, c->nlb, &b.data, &b.md);
-	if (!status) {
-		status = sim_rw_move(c, SIM_DMA_READ, &b, c->nlb);
-		sim_pi_generate(&c->pi, 0, b.data, b.md, c->nlb);
-		if (!status)
-			status = sim_media_placed(m, c->req, c->slba, c->nlb);
-		if (!status)
-			sim_fdp_wrote(c->req, &c->to, c->slba, c->nlb);
-	}
+		status = place_blocks(c);
+	if (!status)
+		sim_fdp_wrote(c->req, &c->to, c->slba, c->nlb);
 	sim_range_unlock(&m->ranges, &r);
 	return status;
 }
@@ -380,22 +405,59 @@ static uint16_t read_direct(struct sim_rw *c)
 	return status;
 }
 
+/*
+ * Blocks from the command's @i-th on: as many as lie together in the store's memory, or all that
+ * are left, in @slot. @fetch: they are not there yet. Return: a status; *@n: how many.
+ */
+static uint16_t look_at(struct sim_rw *c, const struct sim_stage_slot *slot, uint32_t i, bool fetch,
+			struct sim_rw_buf *b, uint32_t *n)
+{
+	struct sim_media *m = &c->ns->media;
+	const uint32_t left = c->nlb - i;
+
+	sim_rw_slot(slot, b);
+	*n = sim_media_peek(m, c->slba + i, left, &b->data, &b->md);
+	if (*n)
+		return SIM_OK;
+	*n = left;
+	b->data += (size_t)i << c->ns->lbads;
+	b->md += (size_t)i * c->ns->ms;
+	return fetch ? sim_media_fetch(m, c->req, c->slba + i, left, b->data, b->md) : SIM_OK;
+}
+
+/* all of it is checked before any of it is transferred */
+static uint16_t read_looked_at(struct sim_rw *c, const struct sim_stage_slot *slot)
+{
+	uint16_t status = SIM_OK;
+	struct sim_rw_buf b;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < c->nlb && !status; i += n) {
+		status = look_at(c, slot, i, true, &b, &n);
+		if (!status)
+			status = sim_rw_check(c->req, &c->pi, i, b.data, b.md, n);
+	}
+	/* they mostly lie together */
+	if (!status && n == c->nlb)
+		return sim_rw_move(c, SIM_DMA_WRITE, &b, n);
+	for (uint32_t i = 0; i < c->nlb && !status; i += n) {
+		status = look_at(c, slot, i, false, &b, &n);
+		if (!status)
+			status = sim_rw_move(c, SIM_DMA_WRITE, &b, n);
+	}
+	return status;
+}
+
 static uint16_t read_staged(struct sim_rw *c, const struct sim_stage_slot *slot)
 {
 	struct sim_media *m = &c->ns->media;
-	struct sim_rw_buf b;
 	struct sim_range r;
 	uint16_t status;
 
-	sim_rw_slot(slot, &b);
 	sim_range_lock(&m->ranges, &r, c->slba, c->nlb, SIM_RANGE_READ);
 	status = sim_check_readable(c->req, c->ns, c->slba, c->nlb);
-	if (!status && !sim_media_peek(m, c->slba, c->nlb, &b.data, &b.md))
-		status = sim_media_fetch(m, c->req, c->slba, c->nlb, b.data, b.md);
 	if (!status)
-		status = sim_rw_check(c->req, &c->pi, 0, b.data, b.md, c->nlb);
-	if (!status)
-		status = sim_rw_move(c, SIM_DMA_WRITE, &b, c->nlb);
+		status = read_looked_at(c, slot);
 	sim_range_unlock(&m->ranges, &r);
 	return status;
 }

@@ -181,6 +181,125 @@ static void test_next_data(void **state)
 	store_free(st);
 }
 
+/* ---- parts that are exchanged ---------------------------------------------------------------- */
+
+#define PARTS 5u
+#define PARTS_SIZE (PARTS * SIM_PART + SIM_PART / 2 + 512) /* the last one is no whole part */
+
+static void *filled_part(struct sim_store *st, int byte)
+{
+	void *part = st->parts->get(st);
+
+	assert_non_null(part);
+	memset(part, byte, SIM_PART);
+	return part;
+}
+
+static void test_swap(void **state)
+{
+	struct sim_store *st = ram(PARTS_SIZE);
+	uint64_t start, end;
+	void *part, *ptr;
+
+	fill(st, 0, 3 * SIM_PART, 1);
+	assert_int_equal(st->parts->together(st, 100, 3 * SIM_PART), 3 * SIM_PART);
+	part = filled_part(st, 2);
+	expect_bytes(st, 0, 3 * SIM_PART, 1); /* it is nowhere yet */
+	assert_int_equal(st->ops->used(st), 3 * SIM_PART);
+	st->parts->swap(st, SIM_PART, part);
+	expect_bytes(st, 0, SIM_PART, 1);
+	expect_bytes(st, SIM_PART, SIM_PART, 2);
+	expect_bytes(st, 2 * SIM_PART, SIM_PART, 1);
+	assert_int_equal(st->ops->used(st), 3 * SIM_PART);
+	assert_int_equal(st->parts->together(st, 100, 3 * SIM_PART), SIM_PART - 100);
+	assert_int_equal(st->parts->together(st, SIM_PART + 8, 8), 8);
+	assert_int_equal(st->parts->together(st, 2 * SIM_PART, 2 * SIM_PART), 2 * SIM_PART);
+	assert_int_equal(st->ops->map(st, SIM_PART, SIM_PART, true, &ptr), 0);
+	assert_ptr_equal(ptr, part);
+	/* in place of what nobody has written */
+	st->parts->swap(st, 4 * SIM_PART, filled_part(st, 3));
+	expect_bytes(st, 3 * SIM_PART, SIM_PART, 0);
+	expect_bytes(st, 4 * SIM_PART, SIM_PART, 3);
+	assert_int_equal(st->ops->used(st), 4 * SIM_PART);
+	assert_int_equal(st->ops->next_data(st, 3 * SIM_PART, &start, &end), 0);
+	assert_int_equal(start, 4 * SIM_PART);
+	assert_int_equal(end, 5 * SIM_PART);
+	/* memory is given back where it is, and not that of another one */
+	assert_int_equal(st->ops->zero(st, SIM_PART, 2 * SIM_PART, true), 0);
+	assert_int_equal(st->ops->used(st), 2 * SIM_PART);
+	expect_bytes(st, 0, SIM_PART, 1);
+	expect_bytes(st, SIM_PART, 3 * SIM_PART, 0);
+	expect_bytes(st, 4 * SIM_PART, SIM_PART, 3);
+	store_free(st);
+}
+
+/* there are so many, each of its own, and none after that until one is given back */
+static void test_spares(void **state)
+{
+	struct sim_store *st = ram(PARTS_SIZE);
+	unsigned char *part[256];
+	unsigned int n = 0;
+
+	fill(st, 0, PARTS_SIZE, 0xaa);
+	while (n < 256 && (part[n] = st->parts->get(st)))
+		memset(part[n], (int)n, SIM_PART), n++;
+	assert_in_range(n, (2u << 20) / SIM_PART, 255); /* what the longest command takes */
+	for (unsigned int i = 0; i < n; i++)
+		for (unsigned int k = 0; k < SIM_PART; k += 512)
+			assert_int_equal(part[i][k], i);
+	expect_bytes(st, 0, PARTS_SIZE, 0xaa);
+	/* what was exchanged for it is one that can be had */
+	st->parts->swap(st, 0, part[5]);
+	part[5] = st->parts->get(st);
+	assert_non_null(part[5]);
+	assert_int_equal(part[5][0], 0xaa);
+	assert_null(st->parts->get(st));
+	st->parts->put(st, part[7]);
+	assert_ptr_equal(st->parts->get(st), part[7]);
+	assert_null(st->parts->get(st));
+	expect_bytes(st, 0, SIM_PART, 5);
+	store_free(st);
+}
+
+/* anything, anywhere, against an array */
+static void test_parts_model(void **state)
+{
+	static unsigned char model[PARTS_SIZE], in[PARTS_SIZE];
+	struct sim_store *st = ram(PARTS_SIZE);
+	uint64_t x = 88172645463325252ull;
+
+	memset(model, 0, sizeof(model));
+	for (unsigned int i = 0; i < 2000; i++) {
+		size_t off, len;
+
+		x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+		off = (size_t)(x >> 8) % PARTS_SIZE;
+		len = 1 + (size_t)(x >> 32) % (PARTS_SIZE - off);
+		switch (x % 4) {
+		case 0:
+			fill(st, off, len, (int)(i & 0xff));
+			memset(model + off, (int)(i & 0xff), len);
+			break;
+		case 1:
+			assert_int_equal(st->ops->zero(st, off, len, x >> 7 & 1), 0);
+			memset(model + off, 0, len);
+			break;
+		default:
+			off = off / SIM_PART % PARTS * SIM_PART;
+			st->parts->swap(st, off, filled_part(st, (int)(i & 0xff)));
+			memset(model + off, (int)(i & 0xff), SIM_PART);
+		}
+		if (i % 8)
+			continue;
+		assert_int_equal(st->ops->read(st, 0, in, PARTS_SIZE), 0);
+		assert_memory_equal(in, model, PARTS_SIZE);
+	}
+	assert_int_equal(st->ops->zero(st, 0, PARTS_SIZE, true), 0);
+	assert_in_range(st->ops->used(st), 0, PAGE);
+	expect_bytes(st, 0, PARTS_SIZE, 0);
+	store_free(st);
+}
+
 static void test_too_large(void **state)
 {
 	struct sim_msg msg = { "" };
@@ -244,7 +363,8 @@ int main(void)
 		cmocka_unit_test(test_zero),	       cmocka_unit_test(test_huge),
 		cmocka_unit_test(test_odd_size),       cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_flush),	       cmocka_unit_test(test_null),
-		cmocka_unit_test(test_next_data),
+		cmocka_unit_test(test_next_data),      cmocka_unit_test(test_swap),
+		cmocka_unit_test(test_spares),	       cmocka_unit_test(test_parts_model),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
