@@ -229,6 +229,9 @@ struct sim_store {
  * @area_reserve: have room for [@off, @off + @len) of the area at @mem before it is written to the
  *        first time; its contents stay. Return: 0, or %SIM_ENOSPC, %SIM_EIO: there is none, and
  *        touching it would be the death of the process. NULL: areas need no room.
+ * @area_punch: the whole pages of [@off, @off + @len) of the area at @mem are zeroes, and cost
+ *        nothing and have no room until they are written to again. Nobody looks at them meanwhile.
+ *        Where it cannot be done, or NULL: they stay as they are.
  * @boot: another number after a power cut, never 0: tells whether what a killed process left can
  *        be complete. NULL: cannot be told.
  */
@@ -245,6 +248,7 @@ struct sim_journal_port {
 	void *opaque;
 	int (*area_reserve)(void *opaque, void *mem, uint64_t off, uint64_t len);
 	uint64_t (*boot)(void *opaque);
+	void (*area_punch)(void *opaque, void *mem, uint64_t off, uint64_t len);
 };
 
 /**

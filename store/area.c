@@ -166,12 +166,15 @@ void area_put(struct areas *a, void *mem, bool forget)
 	close_area(one);
 }
 
+#define NO_AREA (-2)
+
+/* Return: a descriptor, -1: of none, or %NO_AREA */
 static int file_of(struct areas *a, const void *mem)
 {
-	int fd = -1;
+	int fd = NO_AREA;
 
 	pthread_mutex_lock(&a->lock);
-	for (struct area *one = a->list; one && fd < 0; one = one->next)
+	for (struct area *one = a->list; one && fd == NO_AREA; one = one->next)
 		if (one->mem == mem)
 			fd = one->fd;
 	pthread_mutex_unlock(&a->lock);
@@ -208,6 +211,40 @@ int area_reserve(struct areas *a, void *mem, uint64_t off, uint64_t len)
 	return errno == EOPNOTSUPP || errno == ENOSYS ? rewrite(fd, from, end) : store_err(errno);
 }
 
+/* the whole pages in [*@off, *@off + @len). Return: their bytes */
+static uint64_t whole_pages(uint64_t *off, uint64_t len)
+{
+	const uint64_t from = (*off + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+	const uint64_t end = (*off + len) & ~(uint64_t)(PAGE - 1);
+
+	*off = from;
+	return end > from ? end - from : 0;
+}
+
+static void punch_anon(void *mem, uint64_t off, uint64_t len)
+{
+	len = whole_pages(&off, len);
+	if (len)
+		madvise((char *)mem + off, (size_t)len, MADV_DONTNEED);
+}
+
+void area_punch(struct areas *a, void *mem, uint64_t off, uint64_t len)
+{
+	const int fd = file_of(a, mem);
+	int ret;
+
+	if (fd == -1)
+		punch_anon(mem, off, len);
+	if (fd < 0)
+		return;
+	len = whole_pages(&off, len);
+	do
+		ret = len ? fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
+				      (off_t)len)
+			  : 0;
+	while (ret && errno == EINTR);
+}
+
 uint64_t area_boot(void)
 {
 	uint64_t hash = 0xcbf29ce484222325ull; /* FNV-1a */
@@ -241,8 +278,15 @@ static void anon_area_free(void *opaque, uint16_t type, uint64_t key, void *mem,
 	munmap(mem, (size_t)len);
 }
 
+static void anon_area_punch(void *opaque, void *mem, uint64_t off, uint64_t len)
+{
+	(void)opaque;
+	punch_anon(mem, off, len);
+}
+
 void store_anon_areas(struct sim_journal_port *port)
 {
+	port->area_punch = anon_area_punch;
 	port->area = anon_area;
 	port->area_free = anon_area_free;
 }

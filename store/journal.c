@@ -181,6 +181,13 @@ static int journal_area_reserve(void *opaque, void *mem, uint64_t off, uint64_t 
 	return area_reserve(&j->areas, mem, off, len);
 }
 
+static void journal_area_punch(void *opaque, void *mem, uint64_t off, uint64_t len)
+{
+	struct journal *j = opaque;
+
+	area_punch(&j->areas, mem, off, len);
+}
+
 static uint64_t journal_boot(void *opaque)
 {
 	(void)opaque;
@@ -278,6 +285,7 @@ int store_journal_open(const char *dir, const char *name, struct sim_journal_por
 		.area = journal_area,
 		.area_free = journal_area_free,
 		.area_reserve = journal_area_reserve,
+		.area_punch = journal_area_punch,
 		.boot = area_boot() ? journal_boot : NULL,
 		.opaque = j,
 	};

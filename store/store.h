@@ -72,7 +72,7 @@ void store_journal_close(struct sim_journal_port *port);
 
 /**
  * store_anon_areas() - areas of a subsystem of which nothing survives: sparse anonymous memory
- * Sets @port's area and area_free, nothing else; there is nothing to close.
+ * Sets @port's area, area_free and area_punch, nothing else; there is nothing to close.
  */
 void store_anon_areas(struct sim_journal_port *port);
 

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "../../store/store.h"
@@ -180,6 +181,62 @@ static void test_mere_memory(void **state)
 	store_journal_close(&j);
 }
 
+/* bytes of memory at @p */
+static uint64_t resident(void *p, uint64_t len)
+{
+	unsigned char vec[MIB / PAGE];
+	uint64_t n = 0;
+
+	assert_int_equal(mincore(p, len, vec), 0);
+	for (uint64_t i = 0; i < len / PAGE; i++)
+		n += vec[i] & 1 ? PAGE : 0;
+	return n;
+}
+
+/* whole pages are zeroes again and cost nothing; what is around them stays */
+static void check_punched(struct sim_journal_port *j, unsigned char *a)
+{
+	memset(a, 0x5a, MIB);
+	j->area_punch(j->opaque, a, 3 * PAGE - 1, 5 * PAGE + 2);
+	assert_int_equal(resident(a, MIB), MIB - 5 * PAGE);
+	assert_int_equal(a[3 * PAGE - 1], 0x5a);
+	assert_int_equal(a[8 * PAGE], 0x5a);
+	assert_true(zeroes(a + 3 * PAGE, 5 * PAGE));
+	j->area_punch(j->opaque, a, 20 * PAGE + 1, PAGE);
+	assert_int_equal(a[20 * PAGE + 1], 0x5a);
+	a[4 * PAGE] = 7;
+	assert_int_equal(a[4 * PAGE], 7);
+}
+
+static void test_punch(void **state)
+{
+	struct sim_journal_port j = open_ok(*state), none = { 0 };
+	unsigned char *a = get(&j, 3, 1, MIB, true), *b = j.area(j.opaque, 4, 0, MIB, NULL), *c;
+	int64_t before;
+
+	memset(a, 0x5a, MIB);
+	assert_int_equal(j.sync(j.opaque), 0);
+	before = disk(*state, 3, 1);
+	check_punched(&j, a);
+	assert_int_equal(j.sync(j.opaque), 0);
+	assert_true(disk(*state, 3, 1) < before);
+	check_punched(&j, b);
+	j.area_punch(j.opaque, &none, 0, MIB); /* no such area */
+	store_journal_close(&j);
+
+	j = open_ok(*state);
+	a = get(&j, 3, 1, MIB, false);
+	assert_int_equal(a[4 * PAGE], 7);
+	assert_true(zeroes(a + 5 * PAGE, 3 * PAGE));
+	assert_int_equal(a[8 * PAGE], 0x5a);
+	store_journal_close(&j);
+
+	store_anon_areas(&none);
+	c = none.area(none.opaque, 1, 1, MIB, NULL);
+	check_punched(&none, c);
+	none.area_free(none.opaque, 1, 1, c, MIB, false);
+}
+
 static void test_cannot(void **state)
 {
 	struct sim_journal_port j = open_ok(*state);
@@ -280,7 +337,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_keeps),	TEST(test_killed), TEST(test_sparse),
 		TEST(test_mere_memory), TEST(test_cannot), TEST(test_boot),
-		TEST(test_anonymous),
+		TEST(test_anonymous),	TEST(test_punch),
 	};
 	const struct CMUnitTest full[] = { TEST(test_full_disk) };
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
