@@ -77,6 +77,14 @@ void sim_range_lock(struct sim_ranges *rs, struct sim_range *r, uint64_t slba, u
 		    enum sim_range_mode mode);
 void sim_range_unlock(struct sim_ranges *rs, struct sim_range *r);
 /**
+ * sim_range_try() - claim blocks to write, where nobody but the caller has claimed any of them
+ * @mine: the caller's claim, or one of them, which is not in the way
+ * Return: whether it was made; it is made at once or not at all, so that it can be made beside
+ * another one.
+ */
+bool sim_range_try(struct sim_ranges *rs, struct sim_range *r, uint64_t slba, uint64_t nlb,
+		   const struct sim_range *mine);
+/**
  * sim_range_lock2() - claim two ranges, which may be of two namespaces, without a deadlock
  * (Copy: sources to read, a destination to write, each at its own time would let two copies wait
  * for each other)

@@ -162,6 +162,30 @@ void sim_range_unlock(struct sim_ranges *rs, struct sim_range *r)
 			leave(rs, r, i);
 }
 
+bool sim_range_try(struct sim_ranges *rs, struct sim_range *r, uint64_t slba, uint64_t nlb,
+		   const struct sim_range *mine)
+{
+	bool all = true;
+
+	r->slba = slba;
+	r->nlb = nlb;
+	r->mode = SIM_RANGE_WRITE;
+	r->rs = rs;
+	r->group = mine->group;
+	r->shards = shards_of(r);
+	lock_shards(rs, r->shards);
+	for (unsigned int i = 0; r->shards >> i; i++) {
+		if (!(r->shards >> i & 1))
+			continue;
+		enter(rs, r, i);
+		all &= granted(r, i);
+	}
+	unlock_shards(rs, r->shards);
+	if (!all)
+		sim_range_unlock(rs, r);
+	return all;
+}
+
 /* by namespace; few and mostly in order */
 static void sort(struct sim_range *r[], unsigned int n)
 {

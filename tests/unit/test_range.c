@@ -152,6 +152,34 @@ static void test_two_of_one_call(void **state)
 	assert_true(sim_ranges_idle(&rs));
 }
 
+/* a claim beside one's own is made at once or not at all, whoever waits for the other */
+static void test_try(void **state)
+{
+	struct sim_ranges rs = { 0 };
+	struct sim_range mine, more;
+	struct other o, waits;
+
+	sim_range_lock(&rs, &mine, 10, 10, W);
+	assert_true(sim_range_try(&rs, &more, 0, 100000, &mine));
+	other_start(&o, &rs, 90000, 10, R);
+	assert_false(granted_soon(&o)); /* it is a claim as any other */
+	sim_range_unlock(&rs, &more);
+	granted_now(&o);
+	assert_false(sim_range_try(&rs, &more, 0, 100000, &mine));
+	assert_true(sim_range_try(&rs, &more, 0, 90000, &mine));
+	sim_range_unlock(&rs, &more);
+	/* somebody who waits for ours is in the way as well */
+	other_start(&waits, &rs, 15, 20, W);
+	assert_false(granted_soon(&waits));
+	assert_false(sim_range_try(&rs, &more, 0, 90000, &mine));
+	assert_false(granted_soon(&waits));
+	sim_range_unlock(&rs, &mine);
+	granted_now(&waits);
+	other_end(&waits);
+	other_end(&o);
+	assert_true(sim_ranges_idle(&rs));
+}
+
 /* ---- many threads ------------------------------------------------------------------------- */
 
 #define BLOCKS 64
@@ -322,6 +350,7 @@ int main(void)
 		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_writer_is_not_starved),
 		cmocka_unit_test(test_two_of_one_call),
+		cmocka_unit_test(test_try),
 		cmocka_unit_test(test_hammer),
 	};
 
