@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * uring_copy.c - what copying costs here, in three ways: within a process (blocks of 128 KiB), and
- * into another one with process_vm_writev, which is the only way the run door has: 16 blocks of
- * 4 KiB a call, and 128 KiB a call. Blocks come from random places of 64 MiB and go into 32
- * buffers, as reads at depth 32 do. Argument: milliseconds for each. Prints three numbers, bytes
- * per second.
+ * uring_copy.c - what copying costs here: within a process (blocks of 128 KiB), and into another one
+ * with process_vm_writev, which is the only way the run door has: 16 blocks of 4 KiB a call, 128 KiB
+ * a call, and that by two threads at once. Blocks come from random places of 64 MiB and go into 32
+ * buffers, as reads at depth 32 do. Argument: milliseconds for each. Prints four numbers, bytes per
+ * second.
  */
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@
 
 static char *from, *to;
 static pid_t other;
-static uint64_t x = 88172645463325252ull;
+static _Thread_local uint64_t x = 88172645463325252ull;
 
 static double now(void)
 {
@@ -67,7 +68,7 @@ static void copy_there(uint64_t n, size_t size, unsigned int batch)
 }
 
 /* Return: bytes per second; @batch 0: within the process */
-static double measure(double span, size_t size, unsigned int batch)
+static double measure(double seconds, size_t size, unsigned int batch)
 {
 	double begun = now(), end;
 	uint64_t n = 0;
@@ -80,15 +81,36 @@ static double measure(double span, size_t size, unsigned int batch)
 				copy_here(n, size);
 		}
 		end = now();
-	} while (end - begun < span);
+	} while (end - begun < seconds);
 	return (double)(n * size) / (end - begun);
+}
+
+static double span;
+
+static void *one_of_two(void *rate)
+{
+	*(double *)rate = measure(span, BLOCK, 1);
+	return NULL;
+}
+
+static double measure_two(void)
+{
+	double rate[2];
+	pthread_t other_thread;
+
+	if (pthread_create(&other_thread, NULL, one_of_two, &rate[0]))
+		exit(1);
+	one_of_two(&rate[1]);
+	pthread_join(other_thread, NULL);
+	return rate[0] + rate[1];
 }
 
 int main(int argc, char **argv)
 {
-	double span = (argc > 1 ? atof(argv[1]) : 1000) / 1000;
 	int ready[2];
 	char byte = 0;
+
+	span = (argc > 1 ? atof(argv[1]) : 1000) / 1000;
 
 	from = mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	to = mmap(NULL, BUFFERS * BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
@@ -110,7 +132,8 @@ int main(int argc, char **argv)
 		return 1;
 	printf("%.0f", measure(span, BLOCK, 0));
 	printf(" %.0f", measure(span, 4096, BATCH));
-	printf(" %.0f\n", measure(span, BLOCK, 1));
+	printf(" %.0f", measure(span, BLOCK, 1));
+	printf(" %.0f\n", measure_two());
 	kill(other, SIGKILL);
 	waitpid(other, NULL, 0);
 	return 0;
