@@ -258,6 +258,8 @@ struct trap_ring {
 	bool last_valid;
 	struct ring_target last;
 
+	struct ring_proc *drop; /* @nr_drop requests that are free were its */
+	uint32_t nr_drop;
 	struct ring_req *free;
 	struct ring_req *chunk[RING_NR_CHUNKS];
 	uint32_t chunk_len[RING_NR_CHUNKS];
@@ -394,6 +396,8 @@ void ring_end(struct ring_req *q, int32_t res);
 /** ring_end_all() - that, of several, which have their res already; @list is empty then */
 void ring_end_all(struct ring_list *list);
 void ring_req_free(struct ring_req *q);
+/** ring_drop_procs() - the processes that requests which are free had; r->lock held */
+void ring_drop_procs(struct trap_ring *r);
 
 static inline void ring_list_init(struct ring_list *l)
 {
@@ -588,7 +592,8 @@ extern const struct host_client_ops ring_client_ops;
 int ring_client_move(const struct ring_who *who, bool to_client, const struct iovec *local,
 		     unsigned int nr_local, const struct iovec *remote, unsigned int nr_remote);
 struct ring_proc *ring_proc_new(struct trap *t, pid_t tid);
-void ring_proc_put(struct ring_proc *p);
+/** ring_proc_put() - @n references */
+void ring_proc_put(struct ring_proc *p, unsigned int n);
 /** ring_proc_fresh() - was it still the program it was, @ns ago or later? */
 bool ring_proc_fresh(struct ring_proc *p, uint64_t ns);
 

@@ -27,7 +27,7 @@
  * @local, @remote: pieces, of the same length each; @owner: whose bytes they are
  * @ahead:   what was read of the program's memory before the commands that want it began
  * @seq:     of the batch that @ahead is of
- * @ended:   requests whose commands are over
+ * @mine:    requests whose commands are over, on the thread itself; @ended: on another one
  */
 struct ring_batch {
 	pthread_mutex_t lock; /* @ended, and ring_req.batch of those that are in it */
@@ -39,7 +39,7 @@ struct ring_batch {
 	unsigned int nr;
 	struct iovec local[MAX_SEGS], remote[MAX_SEGS];
 	struct ring_req *owner[MAX_SEGS];
-	struct ring_list ended;
+	struct ring_list mine, ended;
 };
 
 static _Thread_local struct ring_batch *current;
@@ -56,6 +56,7 @@ struct ring_batch *ring_batch_new(void)
 		return NULL;
 	}
 	ring_mutex_init(&b->lock);
+	ring_list_init(&b->mine);
 	ring_list_init(&b->ended);
 	return b;
 }
@@ -341,10 +342,10 @@ bool ring_batch_hold(struct ring_req *q, int32_t res)
 	struct ring_batch *b = q->batch;
 	bool held;
 
-	if (!b && is_ahead(q, current)) {
-		/* it ends on the batch's own thread */
-		b = current;
-		q->batch = b;
+	if (current && (b == current || is_ahead(q, current))) {
+		q->res = res;
+		ring_list_add(&current->mine, q);
+		return true;
 	}
 	if (!b)
 		return false;
@@ -358,27 +359,35 @@ bool ring_batch_hold(struct ring_req *q, int32_t res)
 	return held;
 }
 
+static void end_list(struct ring_list *list)
+{
+	struct ring_list ended = *list;
+
+	if (!ended.head)
+		return;
+	ring_list_init(list);
+	for (struct ring_req *q = ended.head; q; q = q->next) {
+		if (q->res >= 0 && q->flags & RING_FAULT)
+			q->res = -EFAULT;
+	}
+	ring_end_all(&ended);
+}
+
 void ring_batch_end(void)
 {
 	struct ring_batch *b = current;
-	struct ring_list ended;
-	struct ring_req *q;
+	struct ring_list others;
 
 	do {
 		hand_over(b);
 		pthread_mutex_lock(&b->lock);
-		ended = b->ended;
-		if (!ended.head)
-			ring_list_init(&ended);
+		others = b->ended;
 		ring_list_init(&b->ended);
 		pthread_mutex_unlock(&b->lock);
-		for (q = ended.head; q; q = q->next) {
-			if (q->res >= 0 && q->flags & RING_FAULT)
-				q->res = -EFAULT;
-		}
-		ring_end_all(&ended);
+		end_list(&b->mine);
+		end_list(&others);
 		/* what was linked to them has been started by now */
-	} while (b->nr || b->ended.head);
+	} while (b->nr || b->mine.head || b->ended.head);
 	current = NULL;
 	b->who = NULL;
 }

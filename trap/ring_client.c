@@ -56,9 +56,9 @@ struct ring_proc *ring_proc_new(struct trap *t, pid_t tid)
 	return p;
 }
 
-void ring_proc_put(struct ring_proc *p)
+void ring_proc_put(struct ring_proc *p, unsigned int n)
 {
-	if (!p || atomic_fetch_sub(&p->refs, 1) > 1)
+	if (!p || atomic_fetch_sub(&p->refs, n) > n)
 		return;
 	if (p->mem >= 0)
 		close(p->mem);

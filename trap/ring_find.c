@@ -16,7 +16,7 @@ void ring_seen_clear(struct ring_seen *s)
 {
 	if (!s->ring)
 		return;
-	ring_proc_put(s->who.proc);
+	ring_proc_put(s->who.proc, 1);
 	if (s->pidfd >= 0)
 		close(s->pidfd);
 	trap_info_end(&s->info);

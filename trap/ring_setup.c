@@ -181,7 +181,8 @@ void ring_free(struct trap_ring *r)
 	ring_rsrc_free(r);
 	if (r->evfd >= 0)
 		close(r->evfd);
-	ring_proc_put(r->creator.proc);
+	ring_drop_procs(r);
+	ring_proc_put(r->creator.proc, 1);
 	for (unsigned int i = 0; i < r->nr_chunks; i++)
 		free(r->chunk[i]);
 	if (r->sq_len) {

@@ -58,12 +58,24 @@ static struct ring_req *req_get(struct trap_ring *r)
 	return q;
 }
 
+void ring_drop_procs(struct trap_ring *r)
+{
+	if (r->nr_drop)
+		ring_proc_put(r->drop, r->nr_drop);
+	r->drop = NULL;
+	r->nr_drop = 0;
+}
+
 void ring_req_free(struct ring_req *q)
 {
 	struct trap_ring *r = q->ring;
 
 	ring_uses_end(q);
-	ring_proc_put(q->proc);
+	/* mostly all are of one process */
+	if (q->proc != r->drop)
+		ring_drop_procs(r);
+	r->drop = q->proc;
+	r->nr_drop += q->proc != NULL;
 	q->proc = NULL;
 	q->next = r->free;
 	r->free = q;
@@ -198,6 +210,7 @@ void ring_end_all(struct ring_list *list)
 			ring_list_pop(list);
 			ring_complete(q, q->res, &ready);
 		}
+		ring_drop_procs(r);
 		tell(r);
 		if (ready.head) {
 			pthread_mutex_unlock(&r->lock);
@@ -450,7 +463,7 @@ long ring_submit(struct trap_ring *r, const struct ring_who *who, uint32_t max, 
 {
 	struct chain c = { NULL, NULL };
 	struct ring_list singles;
-	uint32_t n = ring_ready(r), left;
+	uint32_t n = ring_ready(r), left, taken = 0;
 	struct ring_req *q, *head;
 	bool full = false, polled;
 	uint32_t index;
@@ -459,6 +472,8 @@ long ring_submit(struct trap_ring *r, const struct ring_who *who, uint32_t max, 
 	if (n > max)
 		n = max;
 	left = n;
+	if (who->proc)
+		atomic_fetch_add_explicit(&who->proc->refs, n, memory_order_relaxed);
 	pthread_mutex_lock(&r->lock);
 	r->inline_now = true;
 	r->wait_for = waits;
@@ -486,8 +501,7 @@ long ring_submit(struct trap_ring *r, const struct ring_who *who, uint32_t max, 
 		atomic_store_explicit(&r->sq->head, r->sq_head, memory_order_release);
 		q->client.privileged = who->privileged;
 		q->proc = who->proc;
-		if (q->proc)
-			atomic_fetch_add_explicit(&q->proc->refs, 1, memory_order_relaxed);
+		taken++;
 		if (!err)
 			err = check(q, who);
 		if (!err && q->sqe.s.opcode == IORING_OP_LINK_TIMEOUT)
@@ -516,5 +530,7 @@ long ring_submit(struct trap_ring *r, const struct ring_who *who, uint32_t max, 
 	ring_announce(r);
 	r->inline_now = false;
 	pthread_mutex_unlock(&r->lock);
+	if (who->proc && taken < n)
+		ring_proc_put(who->proc, n - taken);
 	return full && left == n ? -EAGAIN : (long)(n - left);
 }

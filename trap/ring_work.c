@@ -180,7 +180,7 @@ bool ring_work_some(struct trap_rings *rs, struct ring_batch *b)
 	ring_run(first->ring, &list);
 	host_unplug();
 	ring_batch_end();
-	ring_proc_put(who.proc);
+	ring_proc_put(who.proc, 1);
 	atomic_fetch_sub(&rs->working, 1);
 	return true;
 }

@@ -238,10 +238,9 @@ uint16_t sim_media_read(struct sim_media *m, uint64_t slba, uint32_t nlb, struct
 	return transfer(m, slba, nlb, false, it);
 }
 
-void sim_media_ahead(const struct sim_media *m, uint64_t slba, size_t len)
+void sim_media_ahead(const struct sim_media *m, uint64_t off, size_t len)
 {
 	struct sim_store *st = m->store;
-	uint64_t off = slba << m->lbads;
 	void *ptr = NULL;
 
 	/* of others, a map may cost something */

@@ -215,8 +215,8 @@ int sim_media_sync(struct sim_media *m);
 
 /* without metadata (@m->ms 0): straight between store and host */
 
-/** sim_media_ahead() - @len bytes at @slba are about to be read: bring them nearer, if that is easy */
-void sim_media_ahead(const struct sim_media *m, uint64_t slba, size_t len);
+/** sim_media_ahead() - @len bytes at byte @off are about to be read: bring them nearer, if that is easy */
+void sim_media_ahead(const struct sim_media *m, uint64_t off, size_t len);
 /** sim_media_read() - @nlb blocks at @slba to the host, through @it. Return: 0 or a status. */
 uint16_t sim_media_read(struct sim_media *m, uint64_t slba, uint32_t nlb, struct sim_iter *it);
 /** sim_media_write() - the other way */
