@@ -243,6 +243,9 @@ void sim_media_ahead(const struct sim_media *m, uint64_t off, size_t len)
 	struct sim_store *st = m->store;
 	void *ptr = NULL;
 
+	/* nothing is claimed, so that what lies together may change, but within a part */
+	if (len > SIM_PART - off % SIM_PART)
+		len = SIM_PART - off % SIM_PART;
 	/* of others, a map may cost something */
 	if (!st->solid || off > st->size || len > st->size - off ||
 	    st->ops->map(st, off, len, false, &ptr) || !ptr)

@@ -378,6 +378,49 @@ static void test_contend_file(void **state)
 	contend(true);
 }
 
+/* ---- commands that were rung for together --------------------------------------------------- */
+
+static void put_read(struct fixture *f, struct drv_queue *q, uint64_t slba, uint32_t nlb)
+{
+	struct drv_cmd cmd = command(f, OP_READ, slba, nlb, 0);
+
+	drv_mptr(&cmd, f->meta);
+	drv_prps(f->d, &cmd, f->data, (size_t)nlb * f->l->lbs);
+	drv_put(f->d, q, &cmd);
+}
+
+/* what is behind a command is looked at before it is checked: over a part's end, past the last block */
+static void test_rung_together(void **state)
+{
+	struct world *w = world_new(&layouts[2], false);
+	const uint32_t part = SIM_PART / 512, nr = BYTES / 512;
+	const uint64_t slba[] = { part - 1, part - 4, part - 7, 2 * part - 3, nr - 4, nr, UINT64_MAX };
+	const unsigned int n = sizeof(slba) / sizeof(slba[0]);
+	struct fixture *f = &w->f;
+	struct drv_queue q;
+
+	for (unsigned int i = 0; i < 5; i++) {
+		write_ok(f, i % 2 * part, 2 * part, (uint8_t)(i + 1));
+		write_ok(f, part, part, (uint8_t)(i + 11));
+	}
+	write_ok(f, nr - 8, 8, 3);
+	drv_create_queue(f->d, &q, 2, 16);
+	for (unsigned int round = 0; round < 4; round++) {
+		for (unsigned int i = 0; i < n; i++)
+			put_read(f, &q, slba[i], round ? 8 : 1);
+		drv_ring_sq(f->d, &q);
+		for (unsigned int i = 0; i < n; i++) {
+			bool beyond = slba[i] > nr - (round ? 8 : 1);
+			struct drv_cqe cqe;
+
+			assert_true(drv_poll(f->d, &q, &cqe));
+			assert_int_equal((cqe.status & 0x7ff) != 0, beyond);
+		}
+	}
+	read_expect(f, part, part, 15);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -385,6 +428,7 @@ int main(void)
 		cmocka_unit_test(test_dma_fails),	cmocka_unit_test(test_no_spares),
 		cmocka_unit_test(test_no_room),		cmocka_unit_test(test_fickle_host),
 		cmocka_unit_test(test_contend_ram),	cmocka_unit_test(test_contend_file),
+		cmocka_unit_test(test_rung_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
