@@ -18,12 +18,18 @@
 
 #define WINDOW 4096u /* units that are looked at for a victim, at least, before one is chosen */
 #define PIECE  1024u /* entries of a log that are handled with the collector's lock held */
+#define LOOKS  4096u /* ... by a command, unless it cannot go on without a unit */
 
-/** struct work - a piece of collecting; @moved: blocks, @bytes: of theirs, @lba: one, all of @f */
+/**
+ * struct work - a piece of collecting
+ * @blocks: that may be moved, @looks: entries that may be looked at
+ * @moved: blocks that nobody has been told of, @lba: one, all of @f
+ */
 struct work {
 	struct sim_fdp *g;
 	struct sim_ctrl *c;
 	uint32_t rg, victim;
+	uint64_t blocks, looks;
 	struct sim_fdp_ns *f;
 	uint64_t moved, lba;
 };
@@ -135,34 +141,35 @@ static uint32_t target(struct work *w, uint32_t sectors)
 	return *t - 1;
 }
 
-/* Return: false when there is nowhere to move it to */
-static bool move_block(struct work *w, struct sim_fdp_ns *f, uint64_t lba)
+/*
+ * A block whose map was @word; whoever writes it meanwhile has its way.
+ * Return: false when there is nowhere to move it to.
+ */
+static bool move_block(struct work *w, struct sim_fdp_ns *f, uint64_t lba, uint32_t word)
 {
 	struct sim_fdp *g = w->g;
-	uint32_t old = w->victim + 1, to = target(w, f->block), written;
+	uint32_t to = target(w, f->block), written;
 	struct fdp_unit *u;
-	struct fdp_log *log;
 
 	if (to == FDP_NONE)
 		return false;
 	u = &g->unit[to];
-	log = &g->log[to];
 	written = atomic_load_explicit(&u->written, memory_order_relaxed);
-	fdp_log_add(log, fdp_index(f, lba));
 	atomic_store_explicit(&u->written, written + f->block, memory_order_release);
 	atomic_fetch_add_explicit(&f->valid[to], f->block, memory_order_relaxed);
-	if (!atomic_compare_exchange_strong(&f->map[lba], &old, to + 1)) { /* written meanwhile */
+	if (!atomic_compare_exchange_strong(&f->map[lba], &word, fdp_mapped(to, 0))) {
 		atomic_fetch_sub_explicit(&f->valid[to], f->block, memory_order_relaxed);
 		atomic_store_explicit(&u->written, written, memory_order_release);
-		log->nr--;
 		return true;
 	}
+	fdp_log_add(f, to, lba);
 	atomic_fetch_sub_explicit(&f->valid[w->victim], f->block, memory_order_relaxed);
 	if (w->f != f)
 		tell(w);
 	w->f = f;
 	w->lba = lba;
 	w->moved++;
+	w->blocks -= w->blocks > 0;
 	return true;
 }
 
@@ -172,11 +179,15 @@ static bool move_blocks(struct work *w, struct sim_fdp_ns *f, uint64_t lba)
 	const uint64_t blocks = f->pages * FDP_PAGE;
 	uint64_t end = lba + (1ull << f->shift);
 
-	for (end = end < blocks ? end : blocks; lba < end; lba++)
-		if (fdp_page_counts(f, lba / FDP_PAGE) &&
-		    atomic_load_explicit(&f->map[lba], memory_order_relaxed) == w->victim + 1 &&
-		    !move_block(w, f, lba))
+	for (end = end < blocks ? end : blocks; lba < end; lba++) {
+		uint32_t word;
+
+		if (!fdp_page_counts(f, lba / FDP_PAGE))
+			continue;
+		word = atomic_load_explicit(&f->map[lba], memory_order_relaxed);
+		if (fdp_unit_of(word) == w->victim + 1 && !move_block(w, f, lba, word))
 			return false;
+	}
 	return true;
 }
 
@@ -199,55 +210,82 @@ static bool move_entry(struct work *w, uint32_t index)
 	return true;
 }
 
-/*
- * The collector's lock is held. Return: entries handled; 0: there is no victim, or no unit to
- * move to, which the reserve is there against.
- */
-static uint64_t piece(struct sim_fdp *g, struct sim_ctrl *c, uint32_t rg, uint64_t budget)
+/* the victim's entry that is next; those that are done are in the log no more, by the chunk */
+static bool next_entry(struct sim_fdp *g, struct fdp_rg *r, uint32_t *index)
 {
-	struct fdp_rg *r = &g->rg[rg];
-	struct work w = { .g = g, .c = c, .rg = rg };
-	uint64_t n = 0;
+	struct fdp_log *log = &g->log[r->victim - 1];
 
-	if (!r->victim) {
-		r->victim = choose(g, rg) + 1;
+	while (log->first) {
+		const struct fdp_chunk *c = fdp_chunk(&g->pool, log->first - 1);
+
+		if (r->cursor < c->nr) {
+			*index = fdp_entry(c, r->cursor);
+			return true;
+		}
+		sim_fdp_log_less(g, r->victim - 1, log->first - 1);
+		log->busy = false; /* who was at that chunk begins again */
 		r->cursor = 0;
 	}
+	return false;
+}
+
+/*
+ * The collector's lock is held. What is done depends on what is valid, not on what else a log holds;
+ * that decides only how long it takes.
+ * Return: false: there is no victim, or no unit to move to, which the reserve is there against.
+ */
+static bool piece(struct work *w)
+{
+	struct sim_fdp *g = w->g;
+	struct fdp_rg *r = &g->rg[w->rg];
+	bool more = true;
+	uint32_t index;
+
+	if (!r->victim) {
+		r->victim = choose(g, w->rg) + 1;
+		r->cursor = 0;
+		if (r->victim)
+			g->log[r->victim - 1].busy = false;
+	}
 	if (!r->victim)
-		return 0;
-	w.victim = r->victim - 1;
-	while (n < budget && r->cursor < g->log[w.victim].nr) {
-		if (!move_entry(&w, fdp_log_get(&g->log[w.victim], r->cursor)))
+		return false;
+	w->victim = r->victim - 1;
+	while (w->blocks && w->looks && (more = next_entry(g, r, &index))) {
+		if (!move_entry(w, index))
 			break;
 		r->cursor++;
-		n++;
+		w->looks--;
 	}
-	tell(&w);
-	if (r->cursor < g->log[w.victim].nr)
-		return n;
-	sim_fdp_erase(g, w.victim);
+	tell(w);
+	if (more && sim_fdp_valid(g, w->victim))
+		return !w->blocks || !w->looks;
+	sim_fdp_erase(g, w->victim);
 	r->victim = 0;
+	w->blocks -= w->blocks > 0;
 	atomic_fetch_add(&g->head->collections, 1);
-	return n + 1;
+	return true;
 }
 
 void sim_fdp_pace(struct sim_fdp *g, struct sim_ctrl *c, uint32_t rg, uint64_t budget)
 {
 	struct fdp_rg *r = &g->rg[rg];
+	struct work w = { .g = g, .c = c, .rg = rg, .blocks = budget };
 	const uint32_t clock = atomic_load_explicit(&g->clock, memory_order_relaxed) + 1;
-	uint64_t done = 1;
+	bool done = true;
 
 	/* there was nothing to be gained, and no unit has been closed since */
 	if (atomic_load_explicit(&r->idle, memory_order_relaxed) == clock)
 		return;
-	while (budget && done && atomic_load(&r->nr_free) <= FDP_LOW) {
+	for (uint32_t n = 0; n < LOOKS / PIECE && w.blocks && done; n++) {
 		uint32_t free = 0;
 
-		if (!atomic_compare_exchange_strong(&r->collector, &free, 1))
+		if (atomic_load(&r->nr_free) > FDP_LOW ||
+		    !atomic_compare_exchange_strong(&r->collector, &free, 1))
 			return; /* somebody else is at it */
-		done = piece(g, c, rg, budget < PIECE ? budget : PIECE);
+		w.looks = PIECE;
+		while (w.blocks && w.looks && done && atomic_load(&r->nr_free) <= FDP_LOW)
+			done = piece(&w);
 		sim_spin_unlock(&r->collector);
-		budget -= done < budget ? done : budget;
 	}
 	if (!done)
 		atomic_store_explicit(&r->idle, clock, memory_order_relaxed);
@@ -256,12 +294,14 @@ void sim_fdp_pace(struct sim_fdp *g, struct sim_ctrl *c, uint32_t rg, uint64_t b
 bool sim_fdp_collect(struct sim_fdp *g, struct sim_ctrl *c, uint32_t rg)
 {
 	struct fdp_rg *r = &g->rg[rg];
-	uint64_t done = 1;
+	struct work w = { .g = g, .c = c, .rg = rg };
+	bool done = true;
 
 	while (done && atomic_load(&r->nr_free) <= FDP_RESERVE) {
 		sim_spin_lock(&r->collector);
+		w.blocks = w.looks = PIECE;
 		if (atomic_load(&r->nr_free) <= FDP_RESERVE)
-			done = piece(g, c, rg, PIECE);
+			done = piece(&w);
 		sim_spin_unlock(&r->collector);
 	}
 	return done;

@@ -10,7 +10,8 @@
  * where they are on the namespace's store, and a block's place is never needed to read it.
  *
  * Order of locks: a slot (handle and reclaim group), then its group's collector, then its group's
- * free units; of each kind one at a time. Nobody holds one while data is copied.
+ * free units or the chunks of logs; of each kind one at a time. Who makes logs shorter (tidy.c) has
+ * a lock that is only tried, and tries the first two. Nobody holds one while data is copied.
  */
 #ifndef NVMESIM_FDP_H
 #define NVMESIM_FDP_H
@@ -26,6 +27,7 @@ struct sim_fdp_ns;
 struct sim_feat;
 struct sim_lbaf;
 struct sim_ns;
+struct sim_range;
 struct sim_req;
 
 #define SIM_ENDGID		 1 /* the one Endurance Group there is, in a subsystem with FDP */
@@ -44,7 +46,7 @@ void sim_fdp_close(struct sim_subsys *s);
 int sim_fdp_grow(struct sim_subsys *s, struct sim_msg *msg);
 /** sim_fdp_enabled() - whether FDP is enabled in the endurance group, which there need not be */
 bool sim_fdp_enabled(const struct sim_subsys *s);
-/** sim_fdp_run() - a timer: units whose time is over. Return: the next deadline, UINT64_MAX: none.
+/** sim_fdp_run() - a timer: units whose time is over, logs that are too long. Return: the next deadline, UINT64_MAX: none.
  * No lock held. */
 uint64_t sim_fdp_run(struct sim_subsys *s, uint64_t now);
 
@@ -69,7 +71,7 @@ void sim_fdp_ns_reshape(struct sim_ns *ns);
 /**
  * sim_fdp_format_check() - may @ns get format @to?
  * NVM Command Set 1.1, section 4.1.6: namespaces that share a handle have one format. Writer side
- * held. Return: 0, Invalid Format, or Internal Error: there is no memory for smaller blocks.
+ * held. Return: 0 or Invalid Format.
  */
 uint16_t sim_fdp_format_check(const struct sim_ns *ns, const struct sim_lbaf *to);
 /**
@@ -110,10 +112,10 @@ uint16_t sim_fdp_target(struct sim_req *req, struct sim_fdp_to *to);
 uint16_t sim_fdp_prepare(struct sim_req *req, struct sim_ns *ns, uint64_t slba, uint64_t nlb);
 /** sim_fdp_wrote() - the blocks have been written: they are in the unit that @to names */
 void sim_fdp_wrote(struct sim_req *req, const struct sim_fdp_to *to, uint64_t slba, uint64_t nlb);
-/** sim_fdp_trim() - the blocks are about to be deallocated: they are in no unit. Before their bits
- * are cleared, so that a block that is in a unit is an allocated one, whatever kills the process.
- */
-void sim_fdp_trim(struct sim_ns *ns, uint64_t slba, uint64_t nlb);
+/** sim_fdp_trim() - the blocks, of the claim @mine, are about to be deallocated: they are in no unit.
+ * Before their bits are cleared, so that a block that is in a unit is an allocated one, whatever
+ * kills the process. */
+void sim_fdp_trim(struct sim_ns *ns, const struct sim_range *mine, uint64_t slba, uint64_t nlb);
 
 /* ---- commands, log pages, features ---------------------------------------------------------- */
 

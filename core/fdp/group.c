@@ -46,6 +46,20 @@ void sim_fdp_memory_free(const struct sim_fdp *g, void *mem, uint64_t len)
 		j->area_free(j->opaque, SIM_REC_FDP_LOG, SIM_ENDGID, mem, len, false);
 }
 
+void *sim_fdp_memory_grow(const struct sim_fdp *g, void *mem, uint64_t before, uint64_t now)
+{
+	uint32_t *new = sim_fdp_memory(g, now);
+	const uint32_t *old = mem;
+
+	/* what nobody has touched stays untouched */
+	for (uint64_t i = 0; new && i < before / sizeof(*old); i++)
+		if (old[i])
+			new[i] = old[i];
+	if (new && mem)
+		sim_fdp_memory_free(g, mem, before);
+	return new;
+}
+
 static uint64_t nr_slots(const struct sim_fdp *g)
 {
 	return (uint64_t)g->p.nruh * g->p.nrg;
@@ -124,83 +138,12 @@ static int no_memory(struct sim_msg *msg)
 	return SIM_ENOMEM;
 }
 
-/* memory for the logs of units [@before, @now); they are empty */
-static int add_segment(struct sim_fdp *g, uint32_t before, uint32_t now)
-{
-	const uint64_t entries = g->cap / g->block_min;
-	struct fdp_segment *seg = malloc(sizeof(*seg));
-	uint8_t *entry;
-
-	if (!seg)
-		return SIM_ENOMEM;
-	seg->len = (now - before) * entries * FDP_ENTRY;
-	seg->mem = sim_fdp_memory(g, seg->len);
-	if (!seg->mem) {
-		free(seg);
-		return SIM_ENOMEM;
-	}
-	seg->next = g->segments;
-	g->segments = seg;
-	entry = seg->mem;
-	for (uint32_t i = before; i < now; i++, entry += entries * FDP_ENTRY) {
-		g->log[i].entry = entry;
-		g->log[i].nr = 0;
-	}
-	return 0;
-}
-
-static void drop_segments(struct sim_fdp *g, struct fdp_segment *seg)
-{
-	for (struct fdp_segment *next; seg; seg = next) {
-		next = seg->next;
-		sim_fdp_memory_free(g, seg->mem, seg->len);
-		free(seg);
-	}
-}
-
-/* all logs are made anew, from the maps, with room for blocks of @sectors */
-static int remake(struct sim_fdp *g, uint32_t sectors)
-{
-	const uint32_t before = g->block_min;
-	struct fdp_segment *old = g->segments;
-
-	g->block_min = sectors;
-	g->segments = NULL;
-	if (g->units && add_segment(g, 0, g->units * g->p.nrg)) {
-		g->block_min = before;
-		g->segments = old;
-		return SIM_ENOMEM;
-	}
-	for (unsigned int i = 0; i < g->nr_ns; i++)
-		sim_fdp_list(g->ns[i]);
-	for (uint32_t rg = 0; rg < g->p.nrg; rg++)
-		g->rg[rg].cursor = 0;
-	drop_segments(g, old);
-	return 0;
-}
-
-/* A log is as long as its unit has blocks, of the smallest that are there. */
-int sim_fdp_room(struct sim_fdp *g, uint32_t sectors)
-{
-	return sectors < g->block_min ? remake(g, sectors) : 0;
-}
-
-void sim_fdp_fit(struct sim_fdp *g)
-{
-	uint32_t sectors = FDP_BLOCK_MIN;
-
-	for (unsigned int i = 0; i < g->nr_ns; i++)
-		sectors = g->ns[i]->room < sectors ? g->ns[i]->room : sectors;
-	if (sectors > g->block_min)
-		(void)remake(g, sectors);
-}
-
 /* @units of each reclaim group from now on, not fewer than before */
 static int extend(struct sim_fdp *g, uint64_t units, struct sim_msg *msg)
 {
 	const uint32_t before = g->units * g->p.nrg;
 	const uint64_t now = units * g->p.nrg;
-	struct fdp_log *log;
+	void *log;
 
 	if (units <= g->units)
 		return 0;
@@ -214,16 +157,17 @@ static int extend(struct sim_fdp *g, uint64_t units, struct sim_msg *msg)
 	}
 	if (reserve(g, &g->unit[before], (now - before) * sizeof(g->unit[0])))
 		return no_memory(msg);
-	log = realloc(g->log, (size_t)now * sizeof(*log));
+	if (sim_fdp_pool_room(g, now))
+		return no_memory(msg);
+	log = sim_fdp_memory_grow(g, g->log, g->nr_log * sizeof(g->log[0]),
+				  now * sizeof(g->log[0]));
 	if (!log)
 		return no_memory(msg);
 	g->log = log;
-	memset(&log[before], 0, (size_t)(now - before) * sizeof(*log));
+	g->nr_log = (uint32_t)now;
 	for (unsigned int i = 0; i < g->nr_ns; i++)
-		if (sim_fdp_valid_grow(g->ns[i], before, (uint32_t)now))
+		if (sim_fdp_valid_grow(g->ns[i], (uint32_t)now))
 			return no_memory(msg);
-	if (add_segment(g, before, (uint32_t)now))
-		return no_memory(msg);
 	for (uint32_t rg = 0; rg < g->p.nrg; rg++)
 		atomic_fetch_add(&g->rg[rg].nr_free, (uint32_t)units - g->units);
 	g->units = (uint32_t)units;
@@ -239,11 +183,14 @@ int sim_fdp_grow(struct sim_subsys *s, struct sim_msg *msg)
 
 static void drop_units(struct sim_fdp *g)
 {
-	drop_segments(g, g->segments);
-	g->segments = NULL;
-	free(g->log);
+	sim_fdp_pool_drop(g);
+	if (g->log)
+		sim_fdp_memory_free(g, g->log, g->nr_log * sizeof(g->log[0]));
 	g->log = NULL;
-	g->units = 0;
+	g->units = g->nr_log = 0;
+	g->tidy = (struct fdp_tidy){ .unit = 0 };
+	atomic_store(&g->live, 0);
+	atomic_store(&g->over, 0);
 }
 
 /* the units there are in configuration @g->cfg, as an earlier life left them */
@@ -255,6 +202,8 @@ static int set_units(struct sim_fdp *g, struct sim_msg *msg)
 	drop_units(g);
 	memset(g->rg, 0, g->p.nrg * sizeof(g->rg[0]));
 	memset(g->target, 0, nr_slots(g) * sizeof(g->target[0]));
+	for (uint64_t i = 0; i < nr_slots(g); i++)
+		g->open[i].fresh = 0;
 	ret = extend(g, units > high ? units : high, msg);
 	if (!ret) {
 		sim_fdp_units_init(g);
@@ -403,8 +352,11 @@ static int check(struct sim_fdp *g, struct sim_msg *msg)
 	if (p->runs >> FDP_SECTOR_SHIFT > CAP_MAX)
 		return wrong(msg, "fdp.runs is more than 1 TiB");
 	g->cap = (uint32_t)(p->runs >> FDP_SECTOR_SHIFT) & ~(FDP_BLOCK_MIN - 1);
-	g->block_max = g->block_min = FDP_BLOCK_MIN;
-	return sim_fdp_enough(g, g->block_max, msg) ? 0 : SIM_EINVAL;
+	g->block_max = FDP_BLOCK_MIN;
+	if (!sim_fdp_enough(g, g->block_max, msg))
+		return SIM_EINVAL;
+	sim_fdp_pool_init(g);
+	return 0;
 }
 
 /*
@@ -508,16 +460,12 @@ void sim_fdp_close(struct sim_subsys *s)
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
-uint64_t sim_fdp_run(struct sim_subsys *s, uint64_t now)
+static uint64_t run_limits(struct sim_fdp *g, uint64_t now)
 {
-	struct sim_fdp *g = s->fdp;
-	uint64_t next = UINT64_MAX, limit;
+	const uint64_t limit = g->p.erutl * NS_PER_S;
+	uint64_t next = UINT64_MAX;
 
-	if (!g || !g->p.erutl)
-		return UINT64_MAX;
-	limit = g->p.erutl * NS_PER_S;
-	sim_read_lock(&s->lock);
-	for (uint16_t h = 0; g->cfg && h < g->cfg->nruh; h++) {
+	for (uint16_t h = 0; limit && h < g->cfg->nruh; h++) {
 		for (uint32_t rg = 0; rg < g->p.nrg; rg++) {
 			uint64_t since = atomic_load(&fdp_open_of(g, h, rg)->since);
 
@@ -528,6 +476,22 @@ uint64_t sim_fdp_run(struct sim_subsys *s, uint64_t now)
 			else if (since + limit < next)
 				next = since + limit;
 		}
+	}
+	return next;
+}
+
+uint64_t sim_fdp_run(struct sim_subsys *s, uint64_t now)
+{
+	struct sim_fdp *g = s->fdp;
+	uint64_t next = UINT64_MAX, tidy;
+
+	if (!g)
+		return UINT64_MAX;
+	sim_read_lock(&s->lock);
+	if (g->cfg) {
+		next = run_limits(g, now);
+		tidy = sim_fdp_tidy_run(g, now);
+		next = tidy < next ? tidy : next;
 	}
 	sim_read_unlock(&s->lock);
 	return next;

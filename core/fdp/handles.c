@@ -226,17 +226,10 @@ uint16_t sim_fdp_handles_check(const struct sim_subsys *s, const struct sim_lbaf
 
 uint16_t sim_fdp_format_check(const struct sim_ns *ns, const struct sim_lbaf *to)
 {
-	const uint32_t sectors = 1u << (to->lbads - FDP_SECTOR_SHIFT);
-	struct sim_fdp_ns *f = ns->fdp;
+	const struct sim_fdp_ns *f = ns->fdp;
 
 	for (uint16_t i = 0; f && i < f->nph; i++)
 		if (!same_format(format_of(ns), to) && mismatch(f->g, ns, f->ruhid[i], to))
 			return SIM_INVALID_FORMAT;
-	if (!f)
-		return SIM_OK;
-	if (sim_fdp_room(f->g, sectors))
-		return SIM_INTERNAL;
-	/* another namespace's Format may come in between */
-	f->room = sectors < f->block ? sectors : f->block;
 	return SIM_OK;
 }

@@ -62,15 +62,15 @@ static void put_area(struct sim_fdp_ns *f, bool forget)
 		j->area_free(j->opaque, SIM_REC_FDP_MAP, f->ns->nsid, f->head, f->len, forget);
 }
 
-int sim_fdp_valid_grow(struct sim_fdp_ns *f, uint32_t before, uint32_t now)
+int sim_fdp_valid_grow(struct sim_fdp_ns *f, uint32_t units)
 {
-	_Atomic uint32_t *valid = realloc((void *)f->valid, (size_t)now * sizeof(*valid));
+	void *valid = sim_fdp_memory_grow(f->g, (void *)f->valid, f->nr_valid * sizeof(f->valid[0]),
+					  units * sizeof(f->valid[0]));
 
 	if (!valid)
 		return SIM_ENOMEM;
 	f->valid = valid;
-	for (uint32_t i = before; i < now; i++)
-		atomic_init(&valid[i], 0);
+	f->nr_valid = units;
 	return 0;
 }
 
@@ -130,96 +130,120 @@ static void describe(struct sim_fdp_ns *f)
 
 	f->block = 1u << (ns->lbads - FDP_SECTOR_SHIFT);
 	f->bytes = (1u << ns->lbads) + ns->ms;
-	f->room = f->block;
 	choose_indices(f);
+}
+
+/* units that were ever used; the others' counts are not looked at: that would make them memory */
+static uint32_t used_units(const struct sim_fdp_ns *f)
+{
+	const uint32_t high = atomic_load(&f->g->head->high) * f->g->p.nrg;
+
+	return high < f->nr_valid ? high : f->nr_valid;
 }
 
 void sim_fdp_map_clear(struct sim_fdp_ns *f)
 {
-	const uint32_t units = f->g->units * f->g->p.nrg;
+	const uint32_t units = used_units(f);
 
 	for (uint64_t w = 0; w < (f->pages + 63) / 64; w++)
 		if (atomic_load_explicit(&f->used[w], memory_order_relaxed))
 			atomic_store_explicit(&f->used[w], 0, memory_order_relaxed);
 	for (uint32_t i = 0; i < units; i++)
-		atomic_store_explicit(&f->valid[i], 0, memory_order_relaxed);
+		if (atomic_load_explicit(&f->valid[i], memory_order_relaxed))
+			atomic_store_explicit(&f->valid[i], 0, memory_order_relaxed);
+	sim_fdp_map_punch(f, 0, f->pages - 1);
+}
+
+/* blocks that are in units */
+static uint64_t live(const struct sim_fdp_ns *f)
+{
+	const uint32_t units = used_units(f);
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < units; i++)
+		n += atomic_load_explicit(&f->valid[i], memory_order_relaxed) / f->block;
+	return n;
 }
 
 void sim_fdp_ns_reshape(struct sim_ns *ns)
 {
 	struct sim_fdp_ns *f = ns->fdp;
+	uint64_t gone;
 
 	if (!f)
 		return;
+	gone = live(f);
 	sim_fdp_map_clear(f);
 	describe(f);
 	f->head->blocks = sim_media_gen(&ns->media);
-	sim_fdp_fit(f->g);
+	atomic_fetch_sub(&f->g->live, (int64_t)gone);
+	sim_fdp_tidy_gone(f->g, gone);
 }
 
 /* ---- after a start --------------------------------------------------------------------------- */
 
-/* whether the map's @entry of block @lba can be true, with what has been found so far */
-static bool is_sound(const struct sim_fdp_ns *f, uint64_t lba, uint32_t entry)
+/* sectors that have been found so far in a unit */
+static uint64_t found_in(const struct sim_fdp_ns *f, uint32_t unit)
+{
+	return sim_fdp_valid(f->g, unit) +
+	       atomic_load_explicit(&f->valid[unit], memory_order_relaxed);
+}
+
+/* whether it can be true that block @lba is in @unit, with what has been found so far */
+static bool is_sound(const struct sim_fdp_ns *f, uint64_t lba, uint32_t unit)
 {
 	const struct sim_fdp *g = f->g;
-	const uint32_t unit = entry - 1;
 
 	return lba < f->ns->nsze && unit < atomic_load(&g->head->high) * g->p.nrg &&
 	       fdp_state(atomic_load(&g->unit[unit].word)) != FDP_FREE &&
-	       g->log[unit].found + f->block <= g->cap &&
+	       found_in(f, unit) + f->block <= g->cap &&
 	       sim_blocks_find_alloc(&f->ns->media.blocks, lba, lba + 1, true) == lba;
-}
-
-void sim_fdp_list(struct sim_fdp_ns *f)
-{
-	for (uint64_t page = 0; page < f->pages; page++) {
-		uint64_t lba = page * FDP_PAGE;
-
-		if (!fdp_page_counts(f, page))
-			continue;
-		for (uint64_t end = lba + FDP_PAGE; lba < end; lba++) {
-			uint32_t entry = atomic_load_explicit(&f->map[lba], memory_order_relaxed);
-
-			if (entry)
-				fdp_log_add(&f->g->log[entry - 1], fdp_index(f, lba));
-		}
-	}
 }
 
 static void found(struct sim_fdp_ns *f, uint64_t lba, uint32_t unit)
 {
-	struct fdp_log *log = &f->g->log[unit];
 	struct fdp_unit *u = &f->g->unit[unit];
+	const uint32_t n = atomic_load_explicit(&f->valid[unit], memory_order_relaxed);
+	uint64_t all;
 
-	fdp_log_add(log, fdp_index(f, lba));
-	log->found += f->block;
-	if (atomic_load_explicit(&u->written, memory_order_relaxed) < log->found)
-		atomic_store_explicit(&u->written, log->found, memory_order_relaxed);
-	atomic_store_explicit(&f->valid[unit],
-			      atomic_load_explicit(&f->valid[unit], memory_order_relaxed) +
-				      f->block,
-			      memory_order_relaxed);
+	fdp_log_add(f, unit, lba);
+	atomic_store_explicit(&f->valid[unit], n + f->block, memory_order_relaxed);
+	all = found_in(f, unit);
+	if (atomic_load_explicit(&u->written, memory_order_relaxed) < all)
+		atomic_store_explicit(&u->written, (uint32_t)all, memory_order_relaxed);
+}
+
+/* Return: blocks of a page that are in units */
+static uint32_t recover_page(struct sim_fdp_ns *f, uint64_t page)
+{
+	const uint64_t end = (page + 1) * FDP_PAGE;
+	uint32_t n = 0;
+
+	for (uint64_t lba = page * FDP_PAGE; lba < end; lba++) {
+		const uint32_t word = atomic_load_explicit(&f->map[lba], memory_order_relaxed);
+		uint32_t entry = fdp_unit_of(word);
+
+		if (entry && is_sound(f, lba, entry - 1)) {
+			found(f, lba, entry - 1);
+			n++;
+		} else {
+			entry = 0;
+		}
+		if (entry != word)
+			atomic_store_explicit(&f->map[lba], entry, memory_order_relaxed);
+	}
+	return n;
 }
 
 /* what an earlier process, killed or not, has left of the map; writes of now come later */
 static void recover(struct sim_fdp_ns *f)
 {
 	for (uint64_t page = 0; page < f->pages; page++) {
-		uint64_t lba = page * FDP_PAGE;
-
 		if (!fdp_page_counts(f, page))
 			continue;
-		for (uint64_t end = lba + FDP_PAGE; lba < end; lba++) {
-			uint32_t entry = atomic_load_explicit(&f->map[lba], memory_order_relaxed);
-
-			if (!entry)
-				continue;
-			if (is_sound(f, lba, entry))
-				found(f, lba, entry - 1);
-			else
-				atomic_store_explicit(&f->map[lba], 0, memory_order_relaxed);
-		}
+		atomic_fetch_add(&f->g->live, recover_page(f, page));
+		if (sim_fdp_page_drop(f, page))
+			sim_fdp_map_punch(f, page, page);
 	}
 }
 
@@ -248,7 +272,7 @@ static int fill_in(struct sim_fdp_ns *f, struct sim_msg *msg)
 	bool fresh, known;
 	int ret;
 
-	if (get_area(f, &fresh) || sim_fdp_valid_grow(f, 0, g->units * g->p.nrg)) {
+	if (get_area(f, &fresh) || sim_fdp_valid_grow(f, g->units * g->p.nrg)) {
 		snprintf(msg->text, sizeof(msg->text),
 			 "no room to keep which reclaim units the blocks of namespace %" PRIu32
 			 " are in",
@@ -275,7 +299,7 @@ static int fill_in(struct sim_fdp_ns *f, struct sim_msg *msg)
 static void drop(struct sim_fdp_ns *f, bool forget)
 {
 	put_area(f, forget);
-	free((void *)f->valid);
+	sim_fdp_memory_free(f->g, (void *)f->valid, f->nr_valid * sizeof(f->valid[0]));
 	free(f);
 }
 
@@ -287,10 +311,6 @@ int sim_fdp_ns_open(struct sim_ns *ns, struct sim_msg *msg)
 
 	if (!g || !g->cfg)
 		return 0;
-	if (sim_fdp_room(g, 1u << (ns->lbads - FDP_SECTOR_SHIFT))) {
-		snprintf(msg->text, sizeof(msg->text), "no memory for the reclaim units");
-		return SIM_ENOMEM;
-	}
 	if (ns->lbads > FDP_SECTOR_SHIFT && 1u << (ns->lbads - FDP_SECTOR_SHIFT) > g->block_max) {
 		uint32_t sectors = 1u << (ns->lbads - FDP_SECTOR_SHIFT);
 
@@ -319,6 +339,7 @@ void sim_fdp_ns_close(struct sim_ns *ns, bool forget)
 {
 	struct sim_fdp_ns *f = ns->fdp;
 	unsigned int i = 0;
+	uint64_t gone;
 
 	if (!f)
 		return;
@@ -326,7 +347,9 @@ void sim_fdp_ns_close(struct sim_ns *ns, bool forget)
 		i++;
 	f->g->ns[i] = f->g->ns[--f->g->nr_ns];
 	ns->fdp = NULL;
+	gone = live(f);
+	atomic_fetch_sub(&f->g->live, (int64_t)gone);
 	if (forget)
-		sim_fdp_fit(f->g);
+		sim_fdp_tidy_gone(f->g, gone);
 	drop(f, forget);
 }

@@ -2,10 +2,10 @@
 /*
  * place.c - blocks that hosts write find their reclaim unit.
  *
- * A handle has a slot in each reclaim group, with a lock. Under it a command's blocks are appended
- * to the log of the slot's unit, counted as written there, and only then is their map changed: a
- * process that dies anywhere leaves blocks in their old unit or in the new one, and no unit that
- * holds more than was written to it. The old units' valid sectors go down as the map changes, by
+ * A handle has a slot in each reclaim group, with a lock. Under it a command's blocks are counted as
+ * written to the slot's unit, and only then is their map changed and the unit's log: a process that
+ * dies anywhere leaves blocks in their old unit or in the new one, and no unit that holds more than
+ * was written to it. The old units' valid sectors go down as the map changes, by
  * runs of blocks that were in the same one.
  */
 #include "priv.h"
@@ -13,8 +13,11 @@
 #define CDW12_DTYPE(req) ((req)->sqe.cdw12 >> 20 & 0xf)
 #define CDW13_DSPEC(req) ((uint16_t)((req)->sqe.cdw13 >> 16))
 #define PEL_DTYPE	 SIM_PEL_CDW(12, 20)
-#define PACE		 4 /* blocks that are collected for one that is written, when units are low */
-#define PACE_MIN	 32 /* ... and for a command */
+#define PACE		 2 /* blocks that are collected for one that is written, when units are low */
+#define PACE_MIN	 8 /* ... and for a command */
+#define TIDY		 16 /* looks at blocks for one that is written, when logs are too long */
+#define TIDY_MIN	 64 /* ... and for a command */
+#define FRESH		 64u /* blocks that a handle has not told of, at most */
 #define NS_PER_S	 1000000000ull
 
 /* ---- Placement Identifiers ------------------------------------------------------------------- */
@@ -63,103 +66,66 @@ uint16_t sim_fdp_target(struct sim_req *req, struct sim_fdp_to *to)
 	return SIM_OK;
 }
 
-/* ---- the map -----------------------------------------------------------------------------------
- */
-
-static int count_page(struct sim_fdp_ns *f, uint64_t page)
-{
-	const struct sim_journal_port *j = &f->g->s->journal;
-	_Atomic uint32_t *map = f->map + page * FDP_PAGE;
-	int ret = 0;
-
-	sim_spin_lock(&f->lock);
-	if (!fdp_page_counts(f, page)) {
-		if (!f->own_memory && j->area_reserve)
-			ret = j->area_reserve(j->opaque, f->head,
-					      (uintptr_t)map - (uintptr_t)f->head,
-					      FDP_PAGE * sizeof(*map));
-		for (uint32_t i = 0; !ret && i < FDP_PAGE; i++)
-			atomic_store_explicit(&map[i], 0, memory_order_relaxed);
-		if (!ret)
-			atomic_fetch_or(&f->used[page / 64], 1ull << (page % 64));
-	}
-	sim_spin_unlock(&f->lock);
-	return ret;
-}
-
-uint16_t sim_fdp_prepare(struct sim_req *req, struct sim_ns *ns, uint64_t slba, uint64_t nlb)
-{
-	struct sim_fdp_ns *f = ns->fdp;
-
-	if (!f || !nlb)
-		return SIM_OK;
-	for (uint64_t p = slba / FDP_PAGE; p <= (slba + nlb - 1) / FDP_PAGE; p++) {
-		if (fdp_page_counts(f, p) || !count_page(f, p))
-			continue;
-		req->err_lba = slba;
-		return SIM_WRITE_FAULT;
-	}
-	return SIM_OK;
-}
-
-static void lose(struct sim_fdp_ns *f, uint32_t entry, uint32_t sectors)
-{
-	if (entry)
-		atomic_fetch_sub_explicit(&f->valid[entry - 1], sectors, memory_order_relaxed);
-}
-
-/* the blocks of [@slba, @slba + @n), which are claimed, are in unit @to - 1, or in none */
-static void map_to(struct sim_fdp_ns *f, uint64_t slba, uint64_t n, uint32_t to)
-{
-	_Atomic uint32_t *map = f->map + slba;
-	uint32_t before = 0, run = 0;
-
-	for (uint64_t i = 0; i < n; i++) {
-		uint32_t old = atomic_exchange_explicit(&map[i], to, memory_order_acq_rel);
-
-		if (old != before) {
-			lose(f, before, run);
-			before = old;
-			run = 0;
-		}
-		run += f->block;
-	}
-	lose(f, before, run);
-}
-
-void sim_fdp_trim(struct sim_ns *ns, uint64_t slba, uint64_t nlb)
-{
-	struct sim_fdp_ns *f = ns->fdp;
-	const uint64_t end = slba + nlb;
-
-	if (!f)
-		return;
-	for (uint64_t to; slba < end; slba = to) {
-		uint64_t page = slba / FDP_PAGE;
-
-		/* the range may be nearly all of a huge namespace */
-		if (!(page % 64) && !atomic_load(&f->used[page / 64])) {
-			to = (page + 64) * FDP_PAGE;
-			continue;
-		}
-		to = (page + 1) * FDP_PAGE < end ? (page + 1) * FDP_PAGE : end;
-		if (fdp_page_counts(f, page))
-			map_to(f, slba, to - slba, 0);
-	}
-}
-
 /* ---- writing ------------------------------------------------------------------------------------
  */
 
-static void note(struct sim_fdp_ns *f, struct fdp_log *log, uint64_t slba, uint64_t n)
+/* @n blocks that were in what @word says are not there any more. Return: how many were in none */
+static uint64_t left(struct sim_fdp_ns *f, uint32_t word, uint64_t n)
 {
-	const uint32_t base = f->base;
-	const uint8_t shift = f->shift;
-	uint8_t *e = log->entry + (uint64_t)log->nr * FDP_ENTRY;
+	if (!word)
+		return n;
+	atomic_fetch_sub_explicit(&f->valid[word - 1], (uint32_t)n * f->block,
+				  memory_order_relaxed);
+	return 0;
+}
 
-	for (const uint64_t end = slba + n; slba < end; slba++, e += FDP_ENTRY)
-		fdp_log_put(e, base + (uint32_t)(slba >> shift));
-	log->nr += (uint32_t)n;
+uint64_t sim_fdp_map_none(struct sim_fdp_ns *f, uint64_t slba, uint64_t n)
+{
+	_Atomic uint32_t *map = f->map + slba;
+	uint32_t before = 0;
+	uint64_t run = 0, none = 0;
+
+	for (uint64_t i = 0; i < n; i++) {
+		uint32_t old = atomic_exchange_explicit(&map[i], 0, memory_order_acq_rel);
+
+		old = fdp_unit_of(old);
+		if (old != before) {
+			none += left(f, before, run);
+			before = old;
+			run = 0;
+		}
+		run++;
+	}
+	none += left(f, before, run);
+	return n - none;
+}
+
+/*
+ * The blocks of [@slba, @slba + @n), which are claimed, are in @unit; the slot's lock is held. A block
+ * that was there before has an entry in the log.
+ * Return: how many were in none.
+ */
+static uint64_t map_to(struct sim_fdp_ns *f, uint64_t slba, uint64_t n, uint32_t unit)
+{
+	_Atomic uint32_t *map = f->map + slba;
+	uint32_t before = 0;
+	uint64_t run = 0, none = 0;
+
+	for (uint64_t i = 0; i < n; i++) {
+		uint32_t old = atomic_exchange_explicit(&map[i], unit + 1, memory_order_acq_rel);
+
+		old = fdp_unit_of(old);
+		if (old != before) {
+			none += left(f, before, run);
+			before = old;
+			run = 0;
+		}
+		run++;
+		if (old != unit + 1)
+			fdp_log_add(f, unit, slba + i);
+	}
+	none += left(f, before, run);
+	return none;
 }
 
 /* the slot's lock is held: what it references is closed */
@@ -238,12 +204,22 @@ static void hosted(struct fdp_slot *slot, uint64_t bytes)
 	atomic_store_explicit(&slot->hosted, n + bytes, memory_order_relaxed);
 }
 
+/* the slot's lock is held: threads do not all count to one place */
+static void now_live(struct sim_fdp *g, struct fdp_open *open, uint64_t blocks)
+{
+	open->fresh += (uint32_t)blocks;
+	if (open->fresh < FRESH)
+		return;
+	atomic_fetch_add_explicit(&g->live, open->fresh, memory_order_relaxed);
+	open->fresh = 0;
+}
+
 /* there is room for all that a host can have written; if there is not, blocks are in no unit */
 static void nowhere(struct sim_fdp_ns *f, const struct sim_fdp_to *to, uint64_t slba, uint64_t nlb)
 {
 	struct fdp_open *open = fdp_open_of(f->g, to->ruhid, to->rg);
 
-	map_to(f, slba, nlb, 0);
+	atomic_fetch_sub(&f->g->live, (int64_t)sim_fdp_map_none(f, slba, nlb));
 	sim_spin_lock(&open->lock);
 	hosted(fdp_slot_of(f->g, to->ruhid, to->rg), nlb * f->bytes);
 	sim_spin_unlock(&open->lock);
@@ -275,11 +251,10 @@ static uint64_t fill(struct sim_fdp_ns *f, struct sim_ctrl *c, uint16_t ruhid, u
 		n = n < nlb - done ? n : nlb - done;
 		if (n) {
 			written += (uint32_t)n * f->block;
-			note(f, &g->log[unit], slba + done, n);
 			atomic_store_explicit(&u->written, written, memory_order_release);
 			atomic_fetch_add_explicit(&f->valid[unit], (uint32_t)n * f->block,
 						  memory_order_relaxed);
-			map_to(f, slba + done, n, unit + 1);
+			now_live(g, open, map_to(f, slba + done, n, unit));
 			done += n;
 		}
 		/* a full one is left at once: the handle references an empty one then */
@@ -310,6 +285,7 @@ static void bad_pid(struct sim_req *req, const struct sim_fdp_to *to)
 void sim_fdp_wrote(struct sim_req *req, const struct sim_fdp_to *to, uint64_t slba, uint64_t nlb)
 {
 	struct sim_fdp_ns *f = req->ns->fdp;
+	const uint64_t n = nlb;
 	struct sim_fdp *g;
 	uint32_t rg;
 
@@ -323,14 +299,16 @@ void sim_fdp_wrote(struct sim_req *req, const struct sim_fdp_to *to, uint64_t sl
 		sim_fdp_pace(g, req->ctrl, rg, nlb * PACE + PACE_MIN);
 	/* a group that is full of valid data leaves the rest to the next one */
 	for (uint32_t tries = 0; nlb && tries < g->p.nrg; tries++) {
-		uint64_t n = fill(f, req->ctrl, to->ruhid, rg, slba, nlb);
+		uint64_t done = fill(f, req->ctrl, to->ruhid, rg, slba, nlb);
 
-		slba += n;
-		nlb -= n;
+		slba += done;
+		nlb -= done;
 		rg = (rg + 1) % g->p.nrg;
 	}
 	if (nlb)
 		nowhere(f, to, slba, nlb);
+	if (atomic_load_explicit(&g->over, memory_order_relaxed))
+		sim_fdp_tidy(g, n * TIDY + TIDY_MIN);
 }
 
 /* ---- handles

@@ -13,6 +13,7 @@
 #include "../ctrl/tables.h"
 #include "../media/spin.h"
 #include "../ns/ns.h"
+#include "chunk.h"
 #include "fdp.h"
 
 #define FDP_NONE	 UINT32_MAX /* no unit */
@@ -133,22 +134,13 @@ struct fdp_map_head {
 /* ---- what does not -------------------------------------------------------------------------- */
 
 /**
- * struct fdp_log - which blocks a unit holds, or held: 3 bytes each, in the order they came
- * @entry: fdp_index() of each, the lowest byte first. That several blocks, of several namespaces,
- *         can have one does no harm: a block is in the unit when its map says so
- * @next: in the list of free units, and 1
- * @found: sectors that a start has found in it
+ * struct fdp_open - of a slot
+ * @lock: the slot's; @fresh: blocks that were in no unit before, and sim_fdp.live has not got yet
+ * @since: when its unit began to be written to
  */
-struct fdp_log {
-	uint8_t *entry;
-	uint32_t nr, next, found;
-};
-#define FDP_ENTRY      3u /* bytes */
-#define FDP_INDEX_MASK 0xffffffu
-
-/** struct fdp_open - of a slot: its lock, and since when its unit has been written to */
 struct fdp_open {
 	_Atomic uint32_t lock;
+	uint32_t fresh;
 	_Atomic uint64_t since;
 };
 
@@ -157,7 +149,8 @@ struct fdp_open {
  * @lock: guards @head, @virgin and the changes of @nr_free
  * @head: list of free units, and 1; @virgin: units from there on were never used
  * @collector: guards what follows
- * @victim: the unit that is being collected, and 1; @cursor: entries of its log that are done
+ * @victim: the unit that is being collected, and 1; @cursor: entries of the first chunk of its log
+ *          that are done; chunks that are done it has no more
  * @hand: where the next search begins
  * @idle: sim_fdp.clock, and 1, when there was nothing to collect
  */
@@ -165,8 +158,25 @@ struct fdp_rg {
 	_Atomic uint32_t lock, nr_free;
 	uint32_t head, virgin;
 	_Atomic uint32_t collector;
-	uint32_t victim, cursor, hand;
+	_Atomic uint32_t victim;
+	uint32_t cursor, hand;
 	_Atomic uint32_t idle;
+};
+
+/**
+ * struct fdp_tidy - who makes logs shorter (tidy.c)
+ * @lock: is tried, never waited for; guards the rest
+ * @unit: whose log is being gone through, and 1; @begun: it was begun with; @at: the next chunk;
+ *        @marks: entries for the same block are told apart
+ * @hand, @looked: of the search for the next unit; @best: so far, and 1; @won of @chunks: of it
+ * @idle: sim_fdp.pool.taken from which on it is worth searching
+ * @armed: a timer will come
+ */
+struct fdp_tidy {
+	_Atomic uint32_t lock;
+	uint32_t unit, at, hand, looked, best, won, chunks;
+	bool begun, marks;
+	_Atomic uint32_t idle, armed;
 };
 
 #define FDP_SAMPLES 256
@@ -187,19 +197,13 @@ struct fdp_cfg {
 	bool persistent;
 };
 
-struct fdp_segment {
-	struct fdp_segment *next;
-	void *mem;
-	uint64_t len;
-};
-
 /**
  * struct sim_fdp - the endurance group
- * @cap: sectors of a unit; @block_max: of the largest block; @block_min: of the smallest block that
- *       logs have room for. Not less than there are: what a log leaves of its room is spread over
- *       pages that are not shared
+ * @cap: sectors of a unit; @block_max: of the largest block
  * @rgif: bits of a Placement Identifier that are the reclaim group
  * @units: of a reclaim group; unit number n is in group n % nrg
+ * @nr_log: units that @log is for
+ * @live: blocks that are in a unit, a few for each handle less; @over: logs are too long for that
  * @target: by reclaim group and domain: units the collector writes to, and 1
  * @ns, @nr_ns: the namespaces that take part
  */
@@ -211,7 +215,7 @@ struct sim_fdp {
 	const struct fdp_cfg *cfg; /* NULL: disabled */
 	unsigned int cfg_index;
 	uint32_t serial;
-	uint32_t cap, block_max, block_min;
+	uint32_t cap, block_max;
 	uint8_t rgif;
 
 	struct fdp_head *head;
@@ -220,9 +224,12 @@ struct sim_fdp {
 	uint64_t len;
 	bool own_memory; /* of calloc() */
 
-	uint32_t units;
+	uint32_t units, nr_log;
 	struct fdp_log *log;
-	struct fdp_segment *segments;
+	struct fdp_pool pool;
+	struct fdp_tidy tidy;
+	_Atomic int64_t live;
+	_Atomic uint32_t over;
 	struct fdp_open *open;
 	struct fdp_rg *rg;
 	uint32_t *target;
@@ -237,11 +244,10 @@ struct sim_fdp {
 
 /**
  * struct sim_fdp_ns - a namespace in the endurance group
- * @map: by LBA, the unit the block is in, and 1; 0: in none
+ * @map: by LBA, the unit the block is in, and 1, and a mark of tidy.c's; 0: in none
  * @used: a bit a page of @map: it counts
- * @valid: by unit, sectors of this namespace in it
+ * @valid: by unit, of @nr_valid, sectors of this namespace in it
  * @block: sectors of a block; @bytes: of a block with its metadata
- * @room: sectors of a block that logs have room for on its account: @block, or less before a Format
  * @shift: LBAs that an entry of a unit's log stands for, log2
  * @base: the index of the first of them, @span: how many indices; modulo 1 << 24. They change only
  *        when no block is in a unit
@@ -256,7 +262,7 @@ struct sim_fdp_ns {
 	uint64_t len, pages;
 	bool own_memory;
 	_Atomic uint32_t *valid;
-	uint32_t block, bytes, room, base, span;
+	uint32_t nr_valid, block, bytes, base, span;
 	uint8_t shift;
 	_Atomic uint32_t lock; /* a page is made to count by one thread at a time */
 	_Atomic uint32_t rg;
@@ -296,23 +302,22 @@ static inline uint32_t fdp_index(const struct sim_fdp_ns *f, uint64_t lba)
 	return (f->base + (uint32_t)(lba >> f->shift)) & FDP_INDEX_MASK;
 }
 
-static inline void fdp_log_put(uint8_t *e, uint32_t index)
+#define FDP_MARK_SHIFT 30 /* of a word of the map; unit numbers are below */
+
+static inline uint32_t fdp_mapped(uint32_t unit, uint32_t mark)
 {
-	e[0] = (uint8_t)index;
-	e[1] = (uint8_t)(index >> 8);
-	e[2] = (uint8_t)(index >> 16);
+	return (unit + 1) | mark << FDP_MARK_SHIFT;
 }
 
-static inline void fdp_log_add(struct fdp_log *log, uint32_t index)
+/* the unit, and 1; 0: none */
+static inline uint32_t fdp_unit_of(uint32_t word)
 {
-	fdp_log_put(log->entry + (uint64_t)log->nr++ * FDP_ENTRY, index);
+	return word & ((1u << FDP_MARK_SHIFT) - 1);
 }
 
-static inline uint32_t fdp_log_get(const struct fdp_log *log, uint32_t i)
+static inline uint32_t fdp_mark_of(uint32_t word)
 {
-	const uint8_t *e = log->entry + (uint64_t)i * FDP_ENTRY;
-
-	return e[0] | (uint32_t)e[1] << 8 | (uint32_t)e[2] << 16;
+	return word >> FDP_MARK_SHIFT;
 }
 
 /* group.c */
@@ -322,14 +327,64 @@ int sim_fdp_switch(struct sim_fdp *g, bool on, unsigned int index);
 /** sim_fdp_memory() - @len bytes that need not survive, zeroed and sparse. Return: NULL: none */
 void *sim_fdp_memory(const struct sim_fdp *g, uint64_t len);
 void sim_fdp_memory_free(const struct sim_fdp *g, void *mem, uint64_t len);
-/** sim_fdp_room() - logs have room for blocks of @sectors; writer side held. Return: 0 or
- * %SIM_ENOMEM, with everything as it was. */
-int sim_fdp_room(struct sim_fdp *g, uint32_t sectors);
-/** sim_fdp_fit() - logs need not have room for smaller blocks than there are any more; where there
- * is no memory to do it, they keep it. Writer side held. */
-void sim_fdp_fit(struct sim_fdp *g);
+/** sim_fdp_memory_grow() - @now bytes in place of the @before at @mem, with what these hold.
+ * Return: NULL: none, and @mem is as it was */
+void *sim_fdp_memory_grow(const struct sim_fdp *g, void *mem, uint64_t before, uint64_t now);
 /** sim_fdp_enough() - can units hold blocks of @sectors? Else a sentence in @msg. */
 bool sim_fdp_enough(const struct sim_fdp *g, uint32_t sectors, struct sim_msg *msg);
+
+/* pool.c; who changes a log holds it */
+/** sim_fdp_pool_init() - the size of chunks, for units of the group's */
+void sim_fdp_pool_init(struct sim_fdp *g);
+/** sim_fdp_pool_room() - addresses for the logs of @units units. Return: 0 or %SIM_ENOMEM */
+int sim_fdp_pool_room(struct sim_fdp *g, uint64_t units);
+void sim_fdp_pool_drop(struct sim_fdp *g);
+/** sim_fdp_log_more() - another chunk, empty, at the end of @unit's log */
+struct fdp_chunk *sim_fdp_log_more(struct sim_fdp *g, uint32_t unit);
+/** sim_fdp_log_less() - @unit's log without its chunk @i. Return: the one that came after it */
+uint32_t sim_fdp_log_less(struct sim_fdp *g, uint32_t unit, uint32_t i);
+/** sim_fdp_log_clear() - without any, and nobody goes through it any more */
+void sim_fdp_log_clear(struct sim_fdp *g, uint32_t unit);
+/** sim_fdp_pool_loose() - whether more chunks are free than should be */
+bool sim_fdp_pool_loose(struct sim_fdp *g);
+/** sim_fdp_pool_shrink() - a step towards fewer; by who holds sim_fdp.tidy.lock. Return: whether it
+ * was one */
+bool sim_fdp_pool_shrink(struct sim_fdp *g);
+
+/* the last chunk of a log, or NULL: it has none */
+static inline struct fdp_chunk *fdp_log_last(const struct sim_fdp *g, uint32_t unit)
+{
+	const uint32_t first = g->log[unit].first;
+
+	return first ? fdp_chunk(&g->pool, fdp_chunk(&g->pool, first - 1)->prev) : NULL;
+}
+
+/* an entry for a block of @f at the end of a log; that of a block before it may be its own, too */
+static inline void fdp_log_add(struct sim_fdp_ns *f, uint32_t unit, uint64_t lba)
+{
+	struct fdp_chunk *c = fdp_log_last(f->g, unit);
+	const uint32_t index = fdp_index(f, lba);
+
+	if (f->shift && c && c->nr && fdp_entry(c, c->nr - 1) == index)
+		return;
+	if (!c || c->nr == f->g->pool.per)
+		c = sim_fdp_log_more(f->g, unit);
+	fdp_entry_put(c, c->nr++, index);
+}
+
+/* tidy.c */
+/** sim_fdp_hold() - the lock that guards @unit's log, if it can be had at once. Return: it, or NULL:
+ * somebody has it, or nobody can say which it is, or the log is none. */
+_Atomic uint32_t *sim_fdp_hold(struct sim_fdp *g, uint32_t unit);
+/** sim_fdp_tidy_check() - sim_fdp.over, after a log has become longer */
+void sim_fdp_tidy_check(struct sim_fdp *g);
+/** sim_fdp_tidy() - make logs shorter, where they are too long: @budget looks at blocks. No slot's
+ * or collector's lock is held. */
+void sim_fdp_tidy(struct sim_fdp *g, uint64_t budget);
+/** sim_fdp_tidy_gone() - the same, after @blocks have left their units for none */
+void sim_fdp_tidy_gone(struct sim_fdp *g, uint64_t blocks);
+/** sim_fdp_tidy_run() - a timer. Return: when it is to come again, or UINT64_MAX */
+uint64_t sim_fdp_tidy_run(struct sim_fdp *g, uint64_t now);
 
 /* unit.c */
 /** sim_fdp_take() - a free unit of @rg, open. @collector: also from the reserve. Return: %FDP_NONE
@@ -346,6 +401,9 @@ void sim_fdp_units_init(struct sim_fdp *g);
 uint64_t sim_fdp_valid(const struct sim_fdp *g, uint32_t unit);
 
 /* place.c */
+/** sim_fdp_map_none() - @n blocks from @slba on, which are claimed and whose pages count, are in no
+ * unit. Return: how many were in one */
+uint64_t sim_fdp_map_none(struct sim_fdp_ns *f, uint64_t slba, uint64_t n);
 /** sim_fdp_pid() - what a Placement Identifier of @f's namespace says. Return: whether it is valid
  */
 bool sim_fdp_pid(const struct sim_fdp_ns *f, uint16_t pid, uint32_t *rg, uint16_t *ph);
@@ -392,13 +450,18 @@ void sim_fdp_history_closed(struct sim_fdp *g);
 /** sim_fdp_history_start() - FDP is enabled: what was before is another group's */
 void sim_fdp_history_start(struct sim_fdp *g);
 
+/* page.c */
+/** sim_fdp_page_drop() - if none of its blocks is in a unit, a page of the map does not count any more.
+ * Nobody writes to any of its blocks. Return: whether it does not. */
+bool sim_fdp_page_drop(struct sim_fdp_ns *f, uint64_t page);
+/** sim_fdp_map_punch() - pages @first to @last of the map that do not count are no memory */
+void sim_fdp_map_punch(struct sim_fdp_ns *f, uint64_t first, uint64_t last);
+
 /* map.c */
 /** sim_fdp_map_clear() - no block is in a unit */
 void sim_fdp_map_clear(struct sim_fdp_ns *f);
-/** sim_fdp_list() - enter all blocks of @f in the logs of their units */
-void sim_fdp_list(struct sim_fdp_ns *f);
-/** sim_fdp_valid_grow() - there are @now units, not @before. Return: 0 or %SIM_ENOMEM */
-int sim_fdp_valid_grow(struct sim_fdp_ns *f, uint32_t before, uint32_t now);
+/** sim_fdp_valid_grow() - there are @units now. Return: 0 or %SIM_ENOMEM */
+int sim_fdp_valid_grow(struct sim_fdp_ns *f, uint32_t units);
 
 /* handles.c */
 /** sim_fdp_handles_choose() - the handles of a namespace that is opened. Return: 0, or a negative

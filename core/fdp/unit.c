@@ -2,8 +2,7 @@
 /*
  * unit.c - reclaim units: free ones are taken, written ones are closed, and erased.
  *
- * A free unit that was used before is taken before one that never was: what memory their logs
- * have touched is used again.
+ * A free unit that was used before is taken before one that never was.
  */
 #include <assert.h>
 
@@ -21,7 +20,8 @@ static uint32_t pop(struct sim_fdp *g, struct fdp_rg *r, uint32_t rg)
 
 	if (r->head) {
 		unit = r->head - 1;
-		r->head = g->log[unit].next;
+		r->head = g->log[unit].first;
+		g->log[unit].first = 0;
 		return unit;
 	}
 	assert(r->virgin < g->units);
@@ -47,7 +47,6 @@ uint32_t sim_fdp_take(struct sim_fdp *g, uint32_t rg, uint16_t ruhid, bool colle
 	if (unit != FDP_NONE) {
 		struct fdp_unit *u = &g->unit[unit];
 
-		g->log[unit].nr = 0;
 		atomic_store(&u->written, 0);
 		atomic_store(&u->word, fdp_word(FDP_OPEN, ruhid, erases_of(atomic_load(&u->word))));
 	}
@@ -69,7 +68,7 @@ static void give_back(struct sim_fdp *g, uint32_t unit)
 	struct fdp_rg *r = &g->rg[fdp_rg_of(g, unit)];
 
 	sim_spin_lock(&r->lock);
-	g->log[unit].next = r->head;
+	g->log[unit].first = r->head;
 	r->head = unit + 1;
 	atomic_fetch_add(&r->nr_free, 1);
 	sim_spin_unlock(&r->lock);
@@ -83,9 +82,11 @@ void sim_fdp_erase(struct sim_fdp *g, uint32_t unit)
 
 	atomic_store(&u->word, fdp_word(FDP_FREE, FDP_MIXED, erases));
 	atomic_store(&u->written, 0);
-	g->log[unit].nr = 0;
+	sim_fdp_log_clear(g, unit);
 	atomic_fetch_add(&g->erases, 1);
 	give_back(g, unit);
+	if (sim_fdp_pool_loose(g))
+		atomic_store(&g->over, 1);
 }
 
 uint64_t sim_fdp_valid(const struct sim_fdp *g, uint32_t unit)
@@ -177,7 +178,7 @@ void sim_fdp_units_init(struct sim_fdp *g)
 			word = atomic_load(&g->unit[unit].word);
 			erases += erases_of(word);
 			if (fdp_state(word) == FDP_FREE) {
-				g->log[unit].next = r->head;
+				g->log[unit].first = r->head;
 				r->head = unit + 1;
 			} else {
 				atomic_fetch_sub(&r->nr_free, 1);

@@ -263,9 +263,12 @@ static void table(const struct bench_core *c, const struct bench_zones *z,
 			printf("   %.2f x without", c->ns[op] / c->plain[op]);
 		putchar('\n');
 	}
-	printf("  %-32s %8.2f bytes a written block\n", "memory of data placement", c->fdp_bytes);
-	printf("  %-32s %8.2f bytes a written block\n", "... overwritten, fdp.op 25",
-	       c->fdp_bytes_used);
+	printf("\nmemory of data placement, bytes a written block    at worst   after a start"
+	       "   before, KiB\n");
+	for (unsigned int i = 0; i < BENCH_FDP_LOADS; i++)
+		printf("  %-46s %10.2f %15.2f %13.0f\n", c->fdp_mem[i].name, c->fdp_mem[i].worst,
+		       c->fdp_mem[i].again, c->fdp_mem[i].fixed / 1024);
+	printf("  %-46s %10.2f\n", "the worst", bench_fdp_worst(c->fdp_mem));
 
 	bench_zones_table(z);
 	for (unsigned int d = 0; d < n; d++) {
@@ -297,8 +300,12 @@ static void json(const struct bench_core *c, const struct bench_zones *z,
 		printf("%s{\"name\":\"%s\",\"ns\":%.1f,\"memcpy_ns\":%.1f,\"plain_ns\":%.1f}",
 		       op ? "," : "", bench_core_name(op), c->ns[op], c->memcpy[op],
 		       c->plain[op]);
-	printf("],\"fdp_bytes_a_block\":%.2f,\"fdp_bytes_a_block_used\":%.2f},\"zoned\":",
-	       c->fdp_bytes, c->fdp_bytes_used);
+	printf("],\"fdp_bytes_a_block\":%.2f,\"fdp_memory\":[", bench_fdp_worst(c->fdp_mem));
+	for (unsigned int i = 0; i < BENCH_FDP_LOADS; i++)
+		printf("%s{\"name\":\"%s\",\"worst\":%.2f,\"again\":%.2f,\"fixed_bytes\":%.0f}",
+		       i ? "," : "", c->fdp_mem[i].name, c->fdp_mem[i].worst,
+		       c->fdp_mem[i].again, c->fdp_mem[i].fixed);
+	printf("]},\"zoned\":");
 	bench_zones_json(z);
 	printf(",\"doors\":{");
 	for (unsigned int d = 0; d < n; d++) {
@@ -366,7 +373,8 @@ int main(int argc, char **argv)
 		return 1;
 	self[len] = 0;
 
-	if (bench_core_run(o.rounds, &core) || bench_zones_run(o.dir, o.rounds < 20000, &zones))
+	if (bench_core_run(o.rounds, o.rounds < 20000, &core) ||
+	    bench_zones_run(o.dir, o.rounds < 20000, &zones))
 		return 1;
 	if (o.run) {
 		doors[n] = (struct door_run){ .name = "run" };

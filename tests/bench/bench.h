@@ -60,8 +60,25 @@ enum bench_core_op {
 	CORE_WRITE_128K_16_TUPLES,
 	CORE_WRITE_4K_FDP, /* with Flexible Data Placement, before anything is collected */
 	CORE_WRITE_128K_FDP,
+	CORE_WRITE_4K_ANY, /* anywhere in 64 MiB, of which all is written again and again */
+	CORE_WRITE_4K_ANY_FDP,
 	CORE_NR_OPS
 };
+
+/**
+ * struct bench_fdp_mem - memory that data placement takes for a block that is written
+ * @name:  what a host does
+ * @worst: bytes, at its worst; @again: after a start
+ * @fixed: bytes that it takes before there is one; they are not in the others
+ */
+struct bench_fdp_mem {
+	const char *name;
+	double worst, again, fixed;
+};
+#define BENCH_FDP_LOADS 7
+
+/** bench_fdp_worst() - the worst of all of them */
+double bench_fdp_worst(const struct bench_fdp_mem *mem);
 
 /**
  * struct bench_core - the device in this process, through its queues; ns
@@ -69,12 +86,11 @@ enum bench_core_op {
  * @memcpy: of the command's bytes, measured in turns with it; 0 where there are none
  * @plain:  the same command without protection information, or data placement, likewise; 0: it has
  *          none
- * @fdp_bytes: of memory that data placement takes for a block that was written
- * @fdp_bytes_used: the same with 25 % of over-provisioning, when every reclaim unit was used
+ * @fdp_mem: memory of data placement, by what hosts do
  */
 struct bench_core {
 	double ns[CORE_NR_OPS], memcpy[CORE_NR_OPS], plain[CORE_NR_OPS];
-	double fdp_bytes, fdp_bytes_used;
+	struct bench_fdp_mem fdp_mem[BENCH_FDP_LOADS];
 };
 
 const char *bench_core_name(enum bench_core_op op);
@@ -102,16 +118,11 @@ int bench_client(const char *node, uint64_t t0, int server, unsigned int rounds,
 /** bench_door_parse() - take one line of bench_client()'s. Return: whether it was one */
 bool bench_door_parse(struct bench_door *d, const char *line);
 
-/**
- * bench_fdp_memory() - see @fdp_bytes
- * @over: the blocks are overwritten, until every unit was used
- * @op:   over-provisioning in percent
- * Return: bytes a block, or a negative number.
- */
-double bench_fdp_memory(bool over, unsigned int op);
+/** bench_fdp_memory() - measure the @i-th of %BENCH_FDP_LOADS; @quick: less of it. Return: 0 or -1 */
+int bench_fdp_memory(unsigned int i, bool quick, struct bench_fdp_mem *res);
 
-/** bench_core_run() - time the core. Return: 0, or 1 after a message. */
-int bench_core_run(unsigned int rounds, struct bench_core *r);
+/** bench_core_run() - time the core; @quick: what takes long is shorter. Return: 0, or 1 after a message. */
+int bench_core_run(unsigned int rounds, bool quick, struct bench_core *r);
 
 /**
  * struct bench_zones - zoned namespaces, in this process; ns

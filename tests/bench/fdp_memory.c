@@ -1,92 +1,235 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fdp_memory.c - what Flexible Data Placement keeps of blocks that were written: resident bytes of
- * its areas, with every block of a namespace written once, and overwritten until every unit is used
+ * its areas, by what a host does to its namespaces. They are looked at all the while, and what
+ * counts is the worst. A start comes after each: what it makes anew is counted as well.
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "../../core/persist/persist.h"
 #include "../../store/store.h"
+#include "../unit/area_watch.h"
 #include "bench.h"
 #include "rings.h"
 
-#define BLOCK	 4096u
-#define NS_BYTES (4ull << 30)
-#define CMD	 32u /* blocks of a command */
-#define TIMES	 3   /* that a block is overwritten */
-#define AREAS	 64
+#define MIB	(1ull << 20)
+#define GIB	(1ull << 30)
+#define MAX_NS	2
+#define SAMPLES 8 /* of each step */
 
-static struct {
-	void *mem;
-	uint64_t len;
-	uint16_t type;
-} areas[AREAS];
-static unsigned int nr_areas;
-static struct sim_journal_port under;
+struct rig;
 
-static void *area(void *opaque, uint16_t type, uint64_t key, uint64_t len, bool *fresh)
+/**
+ * struct load - what is done
+ * @bytes, @block: of each namespace; 0: there is none
+ * @steps: Return: 0 or -1: a command failed
+ */
+struct load {
+	const char *name;
+	uint64_t bytes[MAX_NS], runs;
+	uint32_t block[MAX_NS], op;
+	uint16_t handles; /* of a namespace */
+	int (*steps)(struct rig *r);
+};
+
+struct rig {
+	const struct load *load;
+	struct area_watch watch;
+	struct sim_store *store[MAX_NS];
+	struct sim_subsys *s;
+	struct rings rings;
+	void *buf;
+	uint64_t rng, live, fixed;
+	bool quick;
+	struct bench_fdp_mem *res;
+};
+
+static uint64_t blocks(const struct rig *r, unsigned int ns)
 {
-	void *mem = under.area(under.opaque, type, key, len, fresh);
-
-	if (mem && nr_areas < AREAS) {
-		areas[nr_areas].mem = mem;
-		areas[nr_areas].len = len;
-		areas[nr_areas++].type = type;
-	}
-	return mem;
+	return r->load->bytes[ns] / r->load->block[ns];
 }
 
-static uint64_t resident(void *mem, uint64_t len)
+static uint64_t bytes(const struct rig *r)
 {
-	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), part = 1u << 16;
-	unsigned char vec[1u << 16];
-	uint64_t n = 0;
-
-	for (uint64_t off = 0; off < len; off += part * page) {
-		uint64_t bytes = len - off < part * page ? len - off : part * page;
-
-		if (mincore((char *)mem + off, bytes, vec))
-			continue;
-		for (uint64_t i = 0; i < (bytes + page - 1) / page; i++)
-			n += vec[i] & 1 ? page : 0;
-	}
-	return n;
+	return watch_bytes(&r->watch, SIM_REC_FDP, SIM_REC_FDP_LOG);
 }
 
-static int write_at(struct rings *r, void *buf, uint64_t *list, uint64_t cmd)
+/* bytes a block that is written now, without what the group took before; from 2^16 blocks on */
+static double now(const struct rig *r)
 {
-	uint32_t sqe[16] = { 0x01, 1 };
-
-	rings_prps(sqe, buf, CMD * BLOCK, list);
-	sqe[10] = (uint32_t)(cmd * CMD);
-	sqe[12] = CMD - 1;
-	return rings_exec(r, &r->io, sqe);
+	return r->live < 1u << 16 ? 0 : ((double)bytes(r) - (double)r->fixed) / (double)r->live;
 }
 
-/* each block once; then, where they are to be overwritten, anywhere */
-static int write_all(struct rings *r, void *buf, uint64_t *list, bool over)
+static void sample(struct rig *r)
 {
-	const uint64_t cmds = NS_BYTES / BLOCK / CMD;
-	uint64_t x = 88172645463325252ull;
+	const double one = now(r);
 
-	for (uint64_t i = 0; i < (over ? 1 + TIMES : 1) * cmds; i++) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
-		if (write_at(r, buf, list, i < cmds ? i : x % cmds))
+	r->res->worst = one > r->res->worst ? one : r->res->worst;
+}
+
+/* Write Zeroes: what is placed is the same, and there is no data */
+static int put(struct rig *r, unsigned int ns, uint64_t slba, uint32_t n)
+{
+	uint32_t sqe[16] = { 0x08, ns + 1 };
+
+	r->rng ^= r->rng << 13;
+	r->rng ^= r->rng >> 7;
+	r->rng ^= r->rng << 17;
+	sqe[10] = (uint32_t)slba;
+	sqe[12] = (n - 1) | 2u << 20;
+	sqe[13] = (uint32_t)(r->rng >> 32) % r->load->handles << 16;
+	return rings_exec(&r->rings, &r->rings.io, sqe);
+}
+
+/* each block of [@from, @from + @n) once, @cmd at a time */
+static int cover(struct rig *r, unsigned int ns, uint64_t from, uint64_t n, uint32_t cmd)
+{
+	for (uint64_t i = 0; i < n; i += cmd) {
+		if (put(r, ns, from + i, cmd))
 			return -1;
+		r->live += cmd;
+		if (!(i % (n / SAMPLES)))
+			sample(r);
+	}
+	sample(r);
+	return 0;
+}
+
+/* @cmds writes of @cmd blocks, anywhere there; a few of them where that has to do */
+static int again(struct rig *r, unsigned int ns, uint64_t from, uint64_t n, uint64_t cmds,
+		 uint32_t cmd)
+{
+	cmds /= r->quick ? 64 : 1;
+	for (uint64_t i = 0; i < cmds; i++) {
+		if (put(r, ns, from + (r->rng >> 8) % (n / cmd) * cmd, cmd))
+			return -1;
+		if (!(i % (cmds / SAMPLES)))
+			sample(r);
+	}
+	sample(r);
+	return 0;
+}
+
+static int once(struct rig *r)
+{
+	return cover(r, 0, 0, blocks(r, 0), 128);
+}
+
+static int over(struct rig *r)
+{
+	return once(r) || again(r, 0, 0, blocks(r, 0), blocks(r, 0) / 32 * 3, 32) ? -1 : 0;
+}
+
+static int quarter(struct rig *r)
+{
+	const uint64_t n = blocks(r, 0) / 4;
+
+	return cover(r, 0, 0, n, 128) || again(r, 0, 0, n, n / 2 * 20, 2) ? -1 : 0;
+}
+
+/* all of it, and then a little of it: units that are written to hold little and take much */
+static int hot(struct rig *r)
+{
+	const uint64_t n = blocks(r, 0);
+
+	return once(r) || again(r, 0, 0, n, n * 2, 1) || again(r, 0, 0, n / 64, n * 2, 1) ? -1 : 0;
+}
+
+static int mixed(struct rig *r)
+{
+	for (unsigned int ns = 0; ns < MAX_NS; ns++)
+		if (cover(r, ns, 0, blocks(r, ns), 128))
+			return -1;
+	for (unsigned int i = 0; i < 8; i++)
+		for (unsigned int ns = 0; ns < MAX_NS; ns++)
+			if (again(r, ns, 0, blocks(r, ns), blocks(r, ns) / 8, 2))
+				return -1;
+	return 0;
+}
+
+/* all but 16 MiB of each 128 */
+static int trim(struct rig *r)
+{
+	const uint64_t part = 16 * MIB / r->load->block[0];
+	uint32_t sqe[16] = { 0x09, 1 }, *range = r->buf;
+
+	if (over(r))
+		return -1;
+	for (uint64_t lba = 0; lba < blocks(r, 0); lba += 8 * part) {
+		range[0] = 0;
+		range[1] = (uint32_t)(7 * part);
+		range[2] = (uint32_t)lba;
+		range[3] = 0;
+		rings_prps(sqe, range, 16, NULL);
+		sqe[11] = 4;
+		if (rings_exec(&r->rings, &r->rings.io, sqe))
+			return -1;
+		r->live -= 7 * part;
 	}
 	return 0;
 }
 
-double bench_fdp_memory(bool over, unsigned int op)
+static int erase(struct rig *r)
 {
+	uint32_t sqe[16] = { 0x0d, 1 };
+
+	if (mixed(r))
+		return -1;
+	sqe[10] = 1; /* Delete */
+	if (rings_exec(&r->rings, &r->rings.admin, sqe))
+		return -1;
+	r->live -= blocks(r, 0);
+	return 0;
+}
+
+static const struct load loads[BENCH_FDP_LOADS] = {
+	{ "written once", { 4 * GIB }, 16 * MIB, { 4096 }, 7, 1, once },
+	{ "overwritten, fdp.op 25", { 4 * GIB }, 16 * MIB, { 4096 }, 25, 1, over },
+	{ "a quarter, 20 times", { 4 * GIB }, 16 * MIB, { 4096 }, 7, 1, quarter },
+	{ "units of 96 MiB, 8 handles", { GIB }, 96 * MIB, { 4096 }, 7, 8, hot },
+	{ "512 B and 4 KiB, units of 1 MiB", { GIB, GIB / 4 }, MIB, { 4096, 512 }, 7, 2, mixed },
+	{ "deallocated but an eighth", { 4 * GIB }, 16 * MIB, { 4096 }, 25, 1, trim },
+	{ "one of two namespaces deleted",
+	  { 2 * GIB, GIB },
+	  16 * MIB,
+	  { 4096, 4096 },
+	  25,
+	  2,
+	  erase },
+};
+
+/* ---- lives ---------------------------------------------------------------------------------- */
+
+static int add_ns(struct rig *r, struct sim_fn *fn, unsigned int i)
+{
+	struct sim_ns_params np = {
+		.logical_block_size = r->load->block[i],
+		.physical_block_size = r->load->block[i],
+		.write_cache = true,
+		.discard_granularity = UINT32_MAX,
+		.uuid = { (uint8_t)(i + 1) },
+		.nsid = i + 1,
+		.store = r->store[i],
+	};
+	struct sim_msg msg;
+
+	np.ruhs.nr = r->load->handles;
+	for (uint16_t h = 0; h < np.ruhs.nr; h++)
+		np.ruhs.ruhid[h] = (uint16_t)(i * r->load->handles + h);
+	return sim_ns_add(r->s, fn, &np, &msg) < 0 ? -1 : 0;
+}
+
+static int up(struct rig *r)
+{
+	const uint16_t nruh = (uint16_t)(MAX_NS * r->load->handles);
 	struct sim_subsys_params sp = {
 		.nqn = "nqn.2019-08.org.qemu:bench",
-		.fdp = { .on = true, .runs = 16u << 20, .nrg = 1, .nruh = 2, .op = op },
+		.fdp = { .on = true,
+			 .runs = r->load->runs,
+			 .nrg = 1,
+			 .nruh = nruh,
+			 .op = r->load->op },
 	};
 	struct sim_ctrl_params cp = {
 		.serial = "bench",
@@ -99,46 +242,93 @@ double bench_fdp_memory(bool over, unsigned int op)
 		.vsl = 7,
 		.aerl = 3,
 	};
-	struct sim_ns_params np = {
-		.logical_block_size = BLOCK,
-		.physical_block_size = BLOCK,
-		.write_cache = true,
-		.discard_granularity = UINT32_MAX,
-	};
 	struct sim_msg msg;
-	struct rings rings = { 0 };
-	void *buf = aligned_alloc(4096, 131072);
-	uint64_t *list = aligned_alloc(4096, 4096), bytes = 0;
-	struct sim_subsys *s = NULL;
 	struct sim_fn *fn;
-	double ret = -1;
 
-	nr_areas = 0;
 	store_clock(&sp.clock);
-	store_anon_areas(&under);
-	sp.journal = under;
-	sp.journal.area = area;
+	sp.journal = watch_port(&r->watch);
 	rings_ports(&cp);
-	np.store = store_null_new(NS_BYTES, &msg);
-	if (buf && list && np.store)
-		s = sim_subsys_new(&sp, &msg);
-	fn = s ? sim_fn_add(s, &cp, &msg) : NULL;
-	if (!fn || sim_ns_add(s, fn, &np, &msg) < 0 || rings_up(&rings, fn))
-		goto out;
-	memset(buf, 0x5a, 131072);
-	if (write_all(&rings, buf, list, over))
-		goto out;
-	for (unsigned int i = 0; i < nr_areas; i++)
-		if (areas[i].type >= SIM_REC_FDP && areas[i].type <= SIM_REC_FDP_LOG)
-			bytes += resident(areas[i].mem, areas[i].len);
-	ret = (double)bytes / (NS_BYTES / BLOCK);
-out:
-	rings_down(&rings);
-	if (s)
-		sim_subsys_free(s);
-	if (np.store)
-		store_free(np.store);
-	free(buf);
-	free(list);
+	r->s = sim_subsys_new(&sp, &msg);
+	fn = r->s ? sim_fn_add(r->s, &cp, &msg) : NULL;
+	for (unsigned int i = 0; fn && i < MAX_NS; i++) {
+		if (!r->store[i] && r->load->bytes[i])
+			r->store[i] = store_null_new(r->load->bytes[i], &msg);
+		if (r->load->bytes[i] && (!r->store[i] || add_ns(r, fn, i)))
+			return -1;
+	}
+	return fn ? rings_up(&r->rings, fn) : -1;
+}
+
+static void down(struct rig *r)
+{
+	rings_down(&r->rings);
+	memset(&r->rings, 0, sizeof(r->rings));
+	if (r->s)
+		sim_subsys_free(r->s);
+	r->s = NULL;
+}
+
+/* what is left to timers is over */
+static void idle(struct rig *r)
+{
+	for (unsigned int i = 0; i < 4096; i++)
+		if (sim_run_timers(r->s) > bench_now() + 1000000000ull)
+			break;
+}
+
+static int run(struct rig *r)
+{
+	if (up(r))
+		return -1;
+	r->fixed = bytes(r);
+	r->res->fixed = (double)r->fixed;
+	if (r->load->steps(r))
+		return -1;
+	idle(r);
+	sample(r);
+	down(r);
+	if (r->load->steps == erase) { /* what is configured would be there again */
+		store_free(r->store[0]);
+		r->store[0] = store_null_new(r->load->bytes[0], &(struct sim_msg){ "" });
+	}
+	if (up(r))
+		return -1;
+	r->res->again = now(r);
+	return 0;
+}
+
+double bench_fdp_worst(const struct bench_fdp_mem *mem)
+{
+	double worst = 0;
+
+	for (unsigned int i = 0; i < BENCH_FDP_LOADS; i++) {
+		worst = mem[i].worst > worst ? mem[i].worst : worst;
+		worst = mem[i].again > worst ? mem[i].again : worst;
+	}
+	return worst;
+}
+
+int bench_fdp_memory(unsigned int i, bool quick, struct bench_fdp_mem *res)
+{
+	struct rig *r = calloc(1, sizeof(*r));
+	int ret = -1;
+
+	*res = (struct bench_fdp_mem){ .name = loads[i].name };
+	if (!r)
+		return -1;
+	r->load = &loads[i];
+	r->quick = quick;
+	r->res = res;
+	r->rng = 88172645463325252ull;
+	r->buf = aligned_alloc(4096, 4096);
+	if (r->buf)
+		ret = run(r);
+	down(r);
+	for (unsigned int ns = 0; ns < MAX_NS; ns++)
+		if (r->store[ns])
+			store_free(r->store[ns]);
+	watch_free(&r->watch);
+	free(r->buf);
+	free(r);
 	return ret;
 }

@@ -46,7 +46,6 @@ enum {
  * @dropped: media that were dropped, freed at the end as a daemon would later
  * @make_err: what make() fails with; @put_err: the same of the journal's put
  * @syncs:  how often the journal was to be made durable
- * @logs:   bytes of the logs of reclaim units there are
  * @calls:  calls of the ports that change what survives; @die_at: at which of them the process
  *          dies: from there on nothing it does survives. UINT32_MAX: never
  */
@@ -58,7 +57,6 @@ struct nfx {
 	struct sim_store *dropped[1024];
 	unsigned int nr_dropped, makes, lives, syncs;
 	int make_err, put_err;
-	uint64_t logs;
 	unsigned int calls, die_at;
 	struct sim_journal_port real;
 	char dir[32];
@@ -148,7 +146,6 @@ static inline void *nfx_area(void *opaque, uint16_t type, uint64_t key, uint64_t
 {
 	struct nfx *f = opaque;
 
-	f->logs += type == SIM_REC_FDP_LOG ? len : 0;
 	return f->real.area(f->real.opaque, type, key, len, fresh);
 }
 
@@ -157,8 +154,15 @@ static inline void nfx_area_free(void *opaque, uint16_t type, uint64_t key, void
 {
 	struct nfx *f = opaque;
 
-	f->logs -= type == SIM_REC_FDP_LOG ? len : 0;
 	f->real.area_free(f->real.opaque, type, key, mem, len, forget && nfx_lives(f));
+}
+
+static inline void nfx_area_punch(void *opaque, void *mem, uint64_t off, uint64_t len)
+{
+	struct nfx *f = opaque;
+
+	if (f->calls < f->die_at)
+		f->real.area_punch(f->real.opaque, mem, off, len);
 }
 
 /* power on: what is configured, then what hosts made */
@@ -174,6 +178,7 @@ static inline void nfx_start(struct nfx *f)
 		.sync = nfx_sync,
 		.area = f->real.area ? nfx_area : NULL,
 		.area_free = nfx_area_free,
+		.area_punch = f->real.area_punch ? nfx_area_punch : NULL,
 		.opaque = f,
 	};
 	f->d = drv_new(&f->p);

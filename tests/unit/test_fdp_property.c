@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_fdp_property.c - random writes, deallocations, copies and updates from several threads, with
- * restarts in between: what always holds of reclaim units and statistics.
+ * restarts in between: what always holds of reclaim units, their logs and statistics.
  *
  * Each thread has a stretch of blocks of its own and knows which of them are written. The others'
- * blocks it shares handles, reclaim units and the collector with.
+ * blocks it shares handles, reclaim units, pages of the map and the collector with.
  */
 #include <pthread.h>
 #include <stdio.h>
 
 #include "fdp_fx.h"
+#include "fdp_check.h"
 
 #define THREADS	 4
-#define OWN	 1024u /* blocks of a thread */
+#define OWN	 1024u /* blocks of a thread: as many as a page of the map has */
+#define FIRST	 512u  /* so its stretch is half of one and half of the next */
 #define COMMANDS 6000u
 #define LIVES	 3
 #define NRG	 2u
@@ -24,7 +26,7 @@ struct worker {
 	uint64_t buf, list, lo;
 	bool written[OWN];
 	uint64_t rng, blocks; /* written in all */
-	unsigned int index;
+	unsigned int index, quiet;
 	const char *fail;
 	pthread_t thread;
 };
@@ -76,9 +78,8 @@ static void write_some(struct worker *w, uint8_t op, uint32_t flags)
 	mark(w, at, n, !(flags & 1u << 25));
 }
 
-static void trim_some(struct worker *w)
+static void trim_at(struct worker *w, uint32_t at, uint32_t n)
 {
-	uint32_t n = 1 + below(w, 64), at = below(w, OWN - n);
 	struct drv_cmd cmd = { { OP_DSM, 1 } };
 	uint32_t *range = drv_ptr(w->d, w->buf);
 
@@ -91,6 +92,23 @@ static void trim_some(struct worker *w)
 	if (drv_exec(w->d, &w->q, &cmd, NULL))
 		w->fail = "a deallocation";
 	mark(w, at, n, false);
+}
+
+static void trim_some(struct worker *w)
+{
+	uint32_t n = 1 + below(w, 64), at = below(w, OWN - n);
+
+	trim_at(w, at, n);
+}
+
+/* nothing of its own is written, for a while: pages of the map have no block in a unit then */
+static void trim_all(struct worker *w)
+{
+	w->quiet = 60;
+	for (uint32_t i = 0; i < 40; i++)
+		trim_some(w);
+	for (uint32_t at = 0; at < OWN; at += 64)
+		trim_at(w, at, 64);
 }
 
 static void copy_some(struct worker *w)
@@ -133,7 +151,9 @@ static void *work(void *arg)
 	for (unsigned int i = 0; i < COMMANDS && !w->fail; i++) {
 		uint32_t what = below(w, 100);
 
-		if (what < 80)
+		if (w->quiet && w->quiet--)
+			trim_some(w);
+		else if (what < 80)
 			write_some(w, OP_WRITE, 0);
 		else if (what < 85)
 			write_some(w, OP_WRITE_ZEROES, 0);
@@ -143,8 +163,10 @@ static void *work(void *arg)
 			trim_some(w);
 		else if (what < 99)
 			copy_some(w);
-		else
+		else if (below(w, 3))
 			update_some(w);
+		else
+			trim_all(w);
 	}
 	return NULL;
 }
@@ -195,11 +217,12 @@ static void check(struct ffx *x, const struct worker *w)
 		assert_true(ruh[i].ruamw <= info.runs && ruh[i].ruamw);
 	}
 	assert_int_equal(hosted, s.hbmw);
+	assert_int_equal(fdp_check(x->d->subsys).live, mapped);
 	free(ru);
 }
 
 /* Return: bytes that were moved so far */
-static uint64_t live(struct ffx *x, struct worker *w, bool again)
+static uint64_t live(struct ffx *x, struct worker *w, bool again, bool short_logs)
 {
 	struct sim_fdp_info info;
 
@@ -220,33 +243,36 @@ static uint64_t live(struct ffx *x, struct worker *w, bool again)
 			fail_msg("thread %u: %s failed", t, w[t].fail);
 	}
 	check(x, w);
+	if (short_logs) /* fewer entries than were made, without a unit having been collected */
+		assert_true(x->d->subsys->fdp->pool.taken > 3 * x->d->subsys->fdp->pool.used);
 	assert_int_equal(sim_fdp_info(x->d->subsys, &info), 0);
 	ffx_down(x);
 	return info.moved;
 }
 
-static void run(bool persistent, enum sim_fdp_victim victim)
+static void run(bool persistent, enum sim_fdp_victim victim, uint32_t op)
 {
 	struct worker *w = calloc(THREADS, sizeof(*w));
 	uint64_t moved = 0;
 	struct ffx x;
 
 	ffx_params(&x);
-	x.p.ns_bytes = THREADS * OWN * 4096;
+	x.p.ns_bytes = (THREADS * OWN + 2 * FIRST) * 4096;
 	x.p.ns.mssrl = x.p.ns.mcl = 128;
 	x.p.ns.msrc = 127;
 	x.p.fdp.nrg = NRG;
 	x.p.fdp.nruh = NRUH;
 	x.p.fdp.persistent = persistent;
 	x.p.fdp.victim = victim;
+	x.p.fdp.op = op;
 	x.p.ns.ruhs = (struct sim_ruhs){ .nr = 3, .ruhid = { 0, 1, 2 } };
 	for (unsigned int t = 0; t < THREADS; t++)
-		w[t] = (struct worker){ .lo = t * OWN,
+		w[t] = (struct worker){ .lo = FIRST + t * OWN,
 					.index = t,
 					.rng = 0x9e3779b97f4a7c15 * (t + 1) };
 	for (unsigned int i = 0; i < LIVES; i++)
-		moved = live(&x, w, i);
-	assert_true(moved);
+		moved = live(&x, w, i, op > 10);
+	assert_true(moved || op > 10);
 	store_free(x.p.ns.store);
 	memj_free(&x.j);
 	free(w);
@@ -254,17 +280,24 @@ static void run(bool persistent, enum sim_fdp_victim victim)
 
 static void test_initially(void **state)
 {
-	run(false, SIM_FDP_GREEDY);
+	run(false, SIM_FDP_GREEDY, 10);
 }
 
 static void test_persistently(void **state)
 {
-	run(true, SIM_FDP_GREEDY);
+	run(true, SIM_FDP_GREEDY, 10);
 }
 
 static void test_cost_benefit(void **state)
 {
-	run(true, SIM_FDP_COST_BENEFIT);
+	run(true, SIM_FDP_COST_BENEFIT, 10);
+}
+
+/* units fill slowly, and logs are made shorter all the time */
+static void test_short_logs(void **state)
+{
+	run(false, SIM_FDP_GREEDY, 300);
+	run(true, SIM_FDP_GREEDY, 300);
 }
 
 int main(void)
@@ -273,6 +306,7 @@ int main(void)
 		cmocka_unit_test(test_initially),
 		cmocka_unit_test(test_persistently),
 		cmocka_unit_test(test_cost_benefit),
+		cmocka_unit_test(test_short_logs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

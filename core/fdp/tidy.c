@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tidy.c - logs hold what their units hold: entries of blocks that have left are dropped.
+ *
+ * An overwritten block's old entry stays where it is. When logs together take more than the blocks
+ * that are in units account for (limit()), the log with the most to be gained is gone through, a
+ * chunk at a time, by commands that write or deallocate, and by a timer where there are none. What
+ * is gone through is at least a sixteenth waste, mostly much more: so an entry costs a few looks at
+ * the map before it is dropped, and each write adds at most one.
+ *
+ * A block that came to the unit several times has several entries, all of which are true. Where a
+ * log is too long although all of its entries are, they are told apart by a mark in the map: the
+ * first entry that is kept marks its block, and what stands for a marked one is dropped. The next
+ * time that is done in a unit the mark is another one, so that nobody has to take it away.
+ */
+#include <string.h>
+
+#include "priv.h"
+
+#define FREE	   (8u << 10) /* bytes that logs may take whatever there is */
+#define WINDOW	   64u	      /* units that are looked at, at least, before one is chosen */
+#define SHARE	   16u	      /* the part of a log that is to be gained, at least */
+#define LOOK	   4u	      /* a look at a unit, in looks at a block */
+#define MOVE	   16u	      /* moving a chunk, likewise; freeing some */
+#define FREED	   32u	      /* chunks that are freed at a time, of a unit that holds nothing */
+#define UNIT_BYTES (sizeof(struct fdp_unit) + sizeof(struct fdp_log) + sizeof(uint32_t))
+#define RUN_BUDGET 32768u
+#define RUN_NS	   1000000ull  /* between two turns of the timer */
+#define FIRST_NS   20000000ull /* until the first one */
+#define GONE	   4u	       /* looks at blocks for one that has gone */
+#define GONE_MAX   (1u << 18)
+
+/* ---- when ----------------------------------------------------------------------------------- */
+
+/*
+ * Chunks that logs may take: of 8 bytes for a block that is in a unit, the map has 4. An eighth of
+ * a byte is left for the part of the chunks that may be free (pool.c). The constant part of these
+ * is a part of the 8 bytes as well where it is not more than 3/8 of a byte; where there are fewer
+ * blocks, logs are not made as short as they can be for the sake of a few pages.
+ */
+static uint64_t limit(const struct sim_fdp *g)
+{
+	const int64_t live = atomic_load_explicit(&g->live, memory_order_relaxed);
+	const uint64_t units = (uint64_t)atomic_load(&g->head->high) * g->p.nrg * UNIT_BYTES;
+	const uint64_t free = FDP_POOL_HOLES + FDP_POOL_ABOVE + FREE;
+	const uint64_t n = live > 0 ? (uint64_t)live : 0, most = n * 3 / 8;
+	const uint64_t bytes = n * 4 - n / 8 - (most < free ? most : free);
+
+	return ((bytes > units ? bytes - units : 0) + FREE) >> g->pool.shift;
+}
+
+/* whether logs are too long, and something has happened since that was found not to be helped */
+static bool is_too_long(const struct sim_fdp *g)
+{
+	const uint32_t taken = atomic_load_explicit(&g->pool.taken, memory_order_relaxed);
+
+	return atomic_load_explicit(&g->pool.used, memory_order_relaxed) > limit(g) &&
+	       (int32_t)(taken - atomic_load_explicit(&g->tidy.idle, memory_order_relaxed)) >= 0;
+}
+
+void sim_fdp_tidy_check(struct sim_fdp *g)
+{
+	if (!atomic_load_explicit(&g->over, memory_order_relaxed) && is_too_long(g))
+		atomic_store_explicit(&g->over, 1, memory_order_relaxed);
+}
+
+/* ---- whose the log is ------------------------------------------------------------------------ */
+
+static _Atomic uint32_t *try(_Atomic uint32_t *lock)
+{
+	uint32_t free = 0;
+
+	return !atomic_load_explicit(lock, memory_order_relaxed) &&
+			       atomic_compare_exchange_strong(lock, &free, 1)
+		       ? lock
+		       : NULL;
+}
+
+/* the collector's lock is held: whether it is one that the collector reads or writes */
+static bool is_collectors(const struct sim_fdp *g, uint32_t unit, uint32_t rg)
+{
+	const uint64_t word = atomic_load(&g->unit[unit].word);
+	const uint32_t domain = g->cfg->persistent ? fdp_ruhid(word) : 0;
+
+	return fdp_state(word) == FDP_FULL ||
+	       (fdp_state(word) == FDP_OPEN && domain < fdp_domains(g) &&
+		g->target[(uint64_t)domain * g->p.nrg + rg] == unit + 1);
+}
+
+_Atomic uint32_t *sim_fdp_hold(struct sim_fdp *g, uint32_t unit)
+{
+	const uint64_t word = atomic_load(&g->unit[unit].word);
+	const uint32_t rg = fdp_rg_of(g, unit);
+	const uint16_t h = fdp_ruhid(word);
+	_Atomic uint32_t *lock;
+
+	if (fdp_state(word) == FDP_FREE)
+		return NULL;
+	if (fdp_state(word) == FDP_OPEN && h < g->cfg->nruh &&
+	    atomic_load(&fdp_slot_of(g, h, rg)->unit) == unit + 1) {
+		lock = try(&fdp_open_of(g, h, rg)->lock);
+		if (!lock || atomic_load(&fdp_slot_of(g, h, rg)->unit) == unit + 1)
+			return lock;
+		sim_spin_unlock(lock);
+		return NULL;
+	}
+	lock = try(&g->rg[rg].collector);
+	if (!lock || is_collectors(g, unit, rg))
+		return lock;
+	sim_spin_unlock(lock);
+	return NULL;
+}
+
+/* ---- which ---------------------------------------------------------------------------------- */
+
+/* chunks that a unit's log has beside those that it needs for what is in the unit */
+static uint32_t gain(const struct sim_fdp *g, uint32_t unit)
+{
+	const uint32_t n = atomic_load_explicit(&g->log[unit].chunks, memory_order_relaxed);
+	uint64_t blocks = 0, need;
+
+	for (unsigned int i = 0; i < g->nr_ns && n; i++)
+		blocks += atomic_load_explicit(&g->ns[i]->valid[unit], memory_order_relaxed) /
+			  g->ns[i]->block;
+	need = (blocks + g->pool.per - 1) / g->pool.per;
+	return n > need ? n - (uint32_t)need : 0;
+}
+
+static bool is_worth(uint32_t won, uint32_t chunks)
+{
+	return won && (uint64_t)won * SHARE >= chunks;
+}
+
+/* at least half of what is to be gained is in logs of which half as much as of all is */
+static bool is_good(const struct sim_fdp *g, const struct fdp_tidy *t)
+{
+	const int64_t live = atomic_load_explicit(&g->live, memory_order_relaxed);
+	const uint64_t used = atomic_load_explicit(&g->pool.used, memory_order_relaxed);
+	const uint64_t need = (live > 0 ? (uint64_t)live : 0) / g->pool.per;
+
+	return used <= need || t->won * used * 2 >= t->chunks * (used - need);
+}
+
+static void look(const struct sim_fdp *g, struct fdp_tidy *t, uint32_t unit)
+{
+	const uint32_t chunks = atomic_load_explicit(&g->log[unit].chunks, memory_order_relaxed);
+	const uint32_t won = gain(g, unit);
+
+	if (!is_worth(won, chunks) ||
+	    (t->best && (uint64_t)won * t->chunks <= (uint64_t)t->won * chunks))
+		return;
+	/* that would have to be marked, and is on its way out */
+	if (atomic_load_explicit(&g->log[unit].twice, memory_order_relaxed) &&
+	    atomic_load_explicit(&g->rg[fdp_rg_of(g, unit)].victim, memory_order_relaxed) ==
+		    unit + 1)
+		return;
+	t->best = unit + 1;
+	t->won = won;
+	t->chunks = chunks;
+}
+
+/* Return: whether there is a unit, t->unit; else there is none, or @budget was not enough */
+static bool choose(struct sim_fdp *g, int64_t *budget)
+{
+	struct fdp_tidy *t = &g->tidy;
+	const uint32_t units = atomic_load(&g->head->high) * g->p.nrg;
+
+	while (t->looked < units && !(t->looked >= WINDOW && t->best && is_good(g, t))) {
+		if (*budget <= 0)
+			return false;
+		t->hand = t->hand + 1 < units ? t->hand + 1 : 0;
+		look(g, t, t->hand);
+		t->looked++;
+		*budget -= LOOK + g->nr_ns;
+	}
+	t->unit = t->best;
+	t->begun = false;
+	t->best = t->looked = 0;
+	if (!t->unit) /* until there is more of it */
+		atomic_store(&t->idle, atomic_load(&g->pool.taken) + WINDOW / 4 + units / WINDOW);
+	return t->unit;
+}
+
+/* ---- what stays ------------------------------------------------------------------------------ */
+
+/*
+ * Of the blocks from @lba on that have one index: is one in @unit? With @mark: and none of them was
+ * told so before; one has the mark then, and none an older one.
+ * Return: 1: one is, 0: none, -1: one is, and has been told.
+ */
+static int is_in(struct sim_fdp_ns *f, uint64_t lba, uint32_t unit, uint32_t mark)
+{
+	const uint64_t blocks = f->pages * FDP_PAGE;
+	uint64_t end = lba + (1ull << f->shift);
+	int in = 0;
+
+	for (end = end < blocks ? end : blocks; lba < end; lba++) {
+		uint32_t word, to;
+
+		if (!fdp_page_counts(f, lba / FDP_PAGE))
+			continue;
+		word = atomic_load_explicit(&f->map[lba], memory_order_relaxed);
+		while (fdp_unit_of(word) == unit + 1) {
+			if (!mark)
+				return 1;
+			if (fdp_mark_of(word) == mark)
+				return -1;
+			to = fdp_mapped(unit, in ? 0 : mark);
+			if (word == to || atomic_compare_exchange_weak(&f->map[lba], &word, to)) {
+				in = 1;
+				break;
+			}
+		}
+	}
+	return in;
+}
+
+static bool stays(const struct sim_fdp *g, uint32_t unit, uint32_t index, uint32_t mark)
+{
+	bool in = false;
+
+	for (unsigned int i = 0; i < g->nr_ns; i++) {
+		struct sim_fdp_ns *f = g->ns[i];
+		const uint32_t at = (index - f->base) & FDP_INDEX_MASK;
+		int one;
+
+		if (at >= f->span)
+			continue;
+		one = is_in(f, (uint64_t)at << f->shift, unit, mark);
+		if (one > 0 && !mark)
+			return true;
+		in |= one > 0;
+	}
+	return in;
+}
+
+/* ---- how ------------------------------------------------------------------------------------ */
+
+/* entries of chunk @i go to what is left of the one before */
+static void join(const struct fdp_pool *p, uint32_t i)
+{
+	struct fdp_chunk *c = fdp_chunk(p, i), *before = fdp_chunk(p, c->prev);
+	const uint32_t room = p->per - before->nr, n = room < c->nr ? room : c->nr;
+
+	memcpy(before->entry + before->nr * FDP_ENTRY, c->entry, (size_t)n * FDP_ENTRY);
+	memmove(c->entry, c->entry + n * FDP_ENTRY, (size_t)(c->nr - n) * FDP_ENTRY);
+	before->nr = (uint8_t)(before->nr + n);
+	c->nr = (uint8_t)(c->nr - n);
+}
+
+/* Return: whether that was the last chunk */
+static bool do_chunk(struct sim_fdp *g, uint32_t unit)
+{
+	struct fdp_tidy *t = &g->tidy;
+	struct fdp_log *log = &g->log[unit];
+	struct fdp_chunk *c = fdp_chunk(&g->pool, t->at);
+	const uint32_t mark = t->marks ? log->mark : 0, i = t->at, first = log->first - 1;
+	uint32_t n = 0;
+
+	for (uint32_t k = 0; k < c->nr; k++) {
+		const uint32_t index = fdp_entry(c, k);
+
+		if (stays(g, unit, index, mark))
+			fdp_entry_put(c, n++, index);
+	}
+	c->nr = (uint8_t)n;
+	t->at = c->next;
+	if (i != first)
+		join(&g->pool, i);
+	if (!c->nr)
+		sim_fdp_log_less(g, unit, i);
+	return t->at == first;
+}
+
+/* the unit holds nothing. Return: whether its log is empty */
+static bool do_empty(struct sim_fdp *g, uint32_t unit)
+{
+	struct fdp_log *log = &g->log[unit];
+
+	for (uint32_t n = 0; n < FREED && log->first; n++)
+		sim_fdp_log_less(g, unit, log->first - 1);
+	return !log->first;
+}
+
+static void begin(struct sim_fdp *g, uint32_t unit, bool victim)
+{
+	struct fdp_tidy *t = &g->tidy;
+	struct fdp_log *log = &g->log[unit];
+
+	t->begun = log->busy = true;
+	t->at = log->first - 1;
+	t->marks = log->twice && !victim;
+	if (t->marks)
+		log->mark = log->mark == 1 ? 2 : 1;
+}
+
+static void end(struct sim_fdp *g, uint32_t unit)
+{
+	struct fdp_log *log = &g->log[unit];
+
+	log->busy = false;
+	log->twice = !g->tidy.marks && is_worth(gain(g, unit), atomic_load(&log->chunks));
+	g->tidy.unit = 0;
+}
+
+/* the unit's log is held. Return: looks at blocks */
+static uint32_t do_unit(struct sim_fdp *g, uint32_t unit)
+{
+	struct fdp_rg *r = &g->rg[fdp_rg_of(g, unit)];
+	struct fdp_tidy *t = &g->tidy;
+	struct fdp_log *log = &g->log[unit];
+	const bool full = fdp_state(atomic_load(&g->unit[unit].word)) == FDP_FULL;
+	const bool victim = full && r->victim == unit + 1;
+	uint32_t looks = MOVE;
+
+	/* erased meanwhile, and perhaps written again; or the collector has part of it */
+	if (!log->first || (t->begun && !log->busy)) {
+		t->unit = 0;
+		return 1;
+	}
+	if (!t->begun)
+		begin(g, unit, victim);
+	if (victim)
+		r->cursor = 0; /* what it has done, it finds done */
+	if (full && !sim_fdp_valid(g, unit)) {
+		if (do_empty(g, unit))
+			end(g, unit);
+		else
+			t->at = log->first - 1;
+	} else {
+		looks = fdp_chunk(&g->pool, t->at)->nr + 1;
+		if (do_chunk(g, unit))
+			end(g, unit);
+	}
+	return looks;
+}
+
+/* Return: whether something was done */
+static bool go_on(struct sim_fdp *g, int64_t *budget)
+{
+	struct fdp_tidy *t = &g->tidy;
+	_Atomic uint32_t *held;
+	uint32_t unit;
+
+	if (!t->unit && !choose(g, budget))
+		return false;
+	unit = t->unit - 1;
+	held = sim_fdp_hold(g, unit);
+	if (held) {
+		*budget -= do_unit(g, unit);
+		sim_spin_unlock(held);
+		return true;
+	}
+	/* A log is gone through to its end, unless the unit is erased: marks count on it. */
+	if (!t->begun || fdp_state(atomic_load(&g->unit[unit].word)) == FDP_FREE)
+		t->unit = 0;
+	*budget -= LOOK;
+	return false;
+}
+
+static bool work(struct sim_fdp *g, int64_t *budget)
+{
+	if (sim_fdp_pool_loose(g) && sim_fdp_pool_shrink(g)) {
+		*budget -= MOVE;
+		return true;
+	}
+	return is_too_long(g) && go_on(g, budget);
+}
+
+/* a timer does what commands leave, if none come */
+static void arm(struct sim_fdp *g)
+{
+	if (!atomic_exchange(&g->tidy.armed, 1))
+		sim_arm(g->s, g->s->clock.now_ns(g->s->clock.opaque) + FIRST_NS);
+}
+
+void sim_fdp_tidy(struct sim_fdp *g, uint64_t budget)
+{
+	int64_t left = (int64_t)budget;
+	bool over;
+
+	if (!try(&g->tidy.lock))
+		return; /* somebody else is at it */
+	while (left > 0 && work(g, &left))
+		;
+	over = is_too_long(g) || sim_fdp_pool_loose(g);
+	atomic_store_explicit(&g->over, over, memory_order_relaxed);
+	sim_spin_unlock(&g->tidy.lock);
+	if (over)
+		arm(g);
+}
+
+void sim_fdp_tidy_gone(struct sim_fdp *g, uint64_t blocks)
+{
+	atomic_store(&g->tidy.idle, atomic_load(&g->pool.taken));
+	if (!is_too_long(g) && !atomic_load(&g->over))
+		return;
+	sim_fdp_tidy(g, blocks < GONE_MAX / GONE ? blocks * GONE : GONE_MAX);
+}
+
+uint64_t sim_fdp_tidy_run(struct sim_fdp *g, uint64_t now)
+{
+	if (!atomic_load(&g->tidy.armed))
+		return UINT64_MAX;
+	sim_fdp_tidy(g, RUN_BUDGET);
+	if (atomic_load(&g->over))
+		return now + RUN_NS;
+	atomic_store(&g->tidy.armed, 0);
+	return UINT64_MAX;
+}
