@@ -27,13 +27,13 @@
 #define RUN_BUDGET 32768u
 #define RUN_NS	   1000000ull  /* between two turns of the timer */
 #define FIRST_NS   20000000ull /* until the first one */
-#define GONE	   4u	       /* looks at blocks for one that has gone */
-#define GONE_MAX   (1u << 18)
+#define GONE	   16u	       /* looks at blocks for one that has gone */
+#define GONE_MAX   (1u << 20)  /* a few milliseconds */
 
 /* ---- when ----------------------------------------------------------------------------------- */
 
 /*
- * Chunks that logs may take: of 8 bytes for a block that is in a unit, the map has 4. An eighth of
+ * Chunks that logs may take: of 8 bytes for a block that is in a unit, the map has 4. A sixth of
  * a byte is left for the part of the chunks that may be free (pool.c). The constant part of these
  * is a part of the 8 bytes as well where it is not more than 3/8 of a byte; where there are fewer
  * blocks, logs are not made as short as they can be for the sake of a few pages.
@@ -44,7 +44,7 @@ static uint64_t limit(const struct sim_fdp *g)
 	const uint64_t units = (uint64_t)atomic_load(&g->head->high) * g->p.nrg * UNIT_BYTES;
 	const uint64_t free = FDP_POOL_HOLES + FDP_POOL_ABOVE + FREE;
 	const uint64_t n = live > 0 ? (uint64_t)live : 0, most = n * 3 / 8;
-	const uint64_t bytes = n * 4 - n / 8 - (most < free ? most : free);
+	const uint64_t bytes = n * 4 - n / 6 - (most < free ? most : free);
 
 	return ((bytes > units ? bytes - units : 0) + FREE) >> g->pool.shift;
 }

@@ -166,6 +166,7 @@ static int trim(struct rig *r)
 		if (rings_exec(&r->rings, &r->rings.io, sqe))
 			return -1;
 		r->live -= 7 * part;
+		sample(r);
 	}
 	return 0;
 }
@@ -180,6 +181,7 @@ static int erase(struct rig *r)
 	if (rings_exec(&r->rings, &r->rings.admin, sqe))
 		return -1;
 	r->live -= blocks(r, 0);
+	sample(r);
 	return 0;
 }
 
