@@ -180,6 +180,13 @@ void host_ioctl(struct host_node_ref node, unsigned int cmd, uint64_t arg, struc
 struct nvme_uring_cmd;
 /** host_uring_gives() - the buffer that the device will read. Return: whether there is one. */
 bool host_uring_gives(uint32_t cmd_op, const struct nvme_uring_cmd *cmd, struct iovec *buf);
+/**
+ * host_uring_any_order() - may it be carried out after its call, and in any order with others?
+ * Not a vector, which is the program's again when the call returns, nor an admin command, nor a
+ * write to a zone: these say where they begin, and have to come in order.
+ */
+bool host_uring_any_order(struct host_node_ref node, uint32_t cmd_op,
+			  const struct nvme_uring_cmd *cmd);
 void host_uring(struct host_node_ref node, uint32_t cmd_op, const struct nvme_uring_cmd *cmd,
 		const struct iovec *fixed, struct host_call *call);
 

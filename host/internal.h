@@ -311,6 +311,7 @@ struct host_dev {
 	_Atomic uint32_t io_effects[HOST_NR_CSI][256];
 	_Atomic uint32_t io_any[256]; /* of all command sets */
 	bool io_effects_read[HOST_NR_CSI];
+	_Atomic bool any_zoned; /* of @ns */
 
 	struct host_internal aen;
 	struct host_scan scan;

@@ -214,12 +214,16 @@ static void publish(struct host_dev *dev)
 	struct host_scan *scan = &dev->scan;
 	uint32_t *nsids = malloc((scan->nr + 1) * sizeof(*nsids));
 	struct host_ns *old;
+	bool zoned = false;
 	unsigned int i;
 
 	if (!nsids)
 		return;
-	for (i = 0; i < scan->nr; i++)
+	for (i = 0; i < scan->nr; i++) {
 		nsids[i] = scan->ns[i].nsid;
+		zoned |= scan->ns[i].csi == NVME_CSI_ZNS;
+	}
+	atomic_store(&dev->any_zoned, zoned);
 	pthread_mutex_lock(&dev->lock);
 	old = dev->ns;
 	dev->ns = scan->ns;

@@ -34,6 +34,19 @@ bool host_uring_gives(uint32_t cmd_op, const struct nvme_uring_cmd *cmd, struct 
 	return true;
 }
 
+bool host_uring_any_order(struct host_node_ref node, uint32_t cmd_op,
+			  const struct nvme_uring_cmd *cmd)
+{
+	struct host_ns ns;
+
+	if (cmd_op != NVME_URING_CMD_IO)
+		return false;
+	if (cmd->opcode == nvme_cmd_read ||
+	    !atomic_load_explicit(&node.dev->any_zoned, memory_order_relaxed))
+		return true;
+	return host_ns_get(node.dev, node.nsid, &ns) && ns.csi != NVME_CSI_ZNS;
+}
+
 void host_uring(struct host_node_ref node, uint32_t cmd_op, const struct nvme_uring_cmd *cmd,
 		const struct iovec *fixed, struct host_call *call)
 {

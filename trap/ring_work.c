@@ -13,7 +13,6 @@
 
 #include "ring.h"
 
-#define OPC_READ    0x02
 #define CHUNK	    16u		 /* commands begun together */
 #define CHUNK_BYTES (64u << 10)	 /* and their data, but for the last one's */
 #define HAND_MIN    4u		 /* commands worth handing over; fewer, if they are long */
@@ -26,34 +25,12 @@
 #define MOVE_NS	    1000000u	 /* how long it stays on a processor at least */
 #define HELP_NS	    50000u	 /* how long a waiting call is kept by its thread */
 
-static uint32_t bytes_of(const struct ring_req *q)
+static struct nvme_uring_cmd command(const struct ring_req *q)
 {
 	struct nvme_uring_cmd cmd;
 
 	memcpy(&cmd, q->sqe.s.cmd, sizeof(cmd));
-	return cmd.data_len;
-}
-
-/*
- * The order of what is handed over together may change. Writes of a zone say where they begin, so
- * that they have to come in order: those are not handed over.
- */
-static bool is_free(const struct ring_req *q, struct ring_target *last, bool *zoned)
-{
-	const struct host_node_ref *n = &q->target.node;
-	struct nvme_uring_cmd cmd;
-	struct host_ns_info info;
-
-	if (q->sqe.s.cmd_op != NVME_URING_CMD_IO)
-		return false;
-	memcpy(&cmd, q->sqe.s.cmd, sizeof(cmd));
-	if (cmd.opcode == OPC_READ)
-		return true;
-	if (n->dev != last->node.dev || n->nsid != last->node.nsid) {
-		last->node = *n;
-		*zoned = host_ns_info(n->dev, n->nsid, &info) || info.zoned;
-	}
-	return !*zoned;
+	return cmd;
 }
 
 void ring_mutex_init(pthread_mutex_t *m)
@@ -103,18 +80,18 @@ static void make_room(struct trap_rings *rs)
 bool ring_work_hand(struct trap_rings *rs, struct ring_list *list, bool waits)
 {
 	bool cold = atomic_load_explicit(&rs->asleep, memory_order_relaxed);
-	struct ring_target node = { 0 };
 	struct ring_req *q, *last = NULL;
 	unsigned int n = 0;
 	uint64_t bytes = 0;
-	bool zoned = false;
 
 	if (!rs->many_cpus)
 		return false;
 	for (q = list->head; q; q = q->next) {
-		if (!is_free(q, &node, &zoned))
+		struct nvme_uring_cmd cmd = command(q);
+
+		if (!host_uring_any_order(q->target.node, q->sqe.s.cmd_op, &cmd))
 			return false;
-		bytes += bytes_of(q);
+		bytes += cmd.data_len;
 		last = q;
 		n++;
 	}
@@ -147,7 +124,7 @@ static struct ring_req *take(struct trap_rings *rs, struct ring_list *list)
 	first = rs->work.head;
 	while ((q = rs->work.head) && q->ring == first->ring && q->proc == first->proc &&
 	       n < CHUNK && bytes < CHUNK_BYTES) {
-		bytes += bytes_of(q);
+		bytes += command(q).data_len;
 		ring_list_add(list, ring_list_pop(&rs->work));
 		n++;
 	}
