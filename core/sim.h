@@ -40,10 +40,9 @@ struct sim_msg {
 enum sim_dma_dir {
 	SIM_DMA_READ,  /* host memory -> device */
 	SIM_DMA_WRITE, /* device -> host memory */
-	/* likewise, from the memory of a store that is not solid: nobody but the kernel may touch it. It
-	 * need not be moved before the host's side lets anybody know that the command has completed. */
-	SIM_DMA_WRITE_LATER,
-	SIM_DMA_READ_UNSEEN, /* host memory -> such a store's memory */
+	/* likewise, with the memory of a store that is not solid: nobody but the kernel may touch it */
+	SIM_DMA_WRITE_UNSEEN,
+	SIM_DMA_READ_UNSEEN,
 };
 
 static inline bool sim_dma_reads(enum sim_dma_dir dir)

@@ -48,9 +48,6 @@ void dmn_loop_quit(struct dmn_loop *l, int code);
  * other way round, to wait for a thread that wants it */
 void dmn_loop_enter(struct dmn_loop *l);
 void dmn_loop_leave(struct dmn_loop *l);
-/** dmn_loop_threads() - @more threads (may be negative, or 0) that issue commands without having the
- * turn. Return: how many there are. */
-int dmn_loop_threads(struct dmn_loop *l, int more);
 
 /* ---- machine ------------------------------------------------------------------------------ */
 

@@ -45,7 +45,6 @@ struct dmn_loop {
 	uint64_t deleted;
 	_Atomic bool quit;
 	_Atomic int code;
-	_Atomic int threads;
 };
 
 #define loop_of(ptr, member) ((struct dmn_loop *)((char *)(ptr)-offsetof(struct dmn_loop, member)))
@@ -127,11 +126,6 @@ void dmn_loop_enter(struct dmn_loop *l)
 	l->others--;
 	l->taken = true;
 	pthread_mutex_unlock(&l->turn);
-}
-
-int dmn_loop_threads(struct dmn_loop *l, int more)
-{
-	return atomic_fetch_add(&l->threads, more) + more;
 }
 
 static void loop_enter(struct dmn_loop *l)

@@ -26,18 +26,18 @@ struct host_client;
 struct host_client_ops {
 	/**
 	 * @xfer: move between @local and the client's @remote, byte counts equal, all or -EFAULT.
-	 * @to_client: direction
+	 * @local is handed to the kernel and not touched: it may be a mapped file's, and an access a
+	 * signal. @to_client: direction
 	 */
 	int (*xfer)(struct host_client *cl, bool to_client, const struct iovec *local,
 		    unsigned int nr_local, const struct iovec *remote, unsigned int nr_remote);
 	/**
-	 * @later: as @xfer to the client, from a mapped file: @local may not be touched, only handed to
-	 * the kernel (an access may be a signal). Whoever issued the call may do it after @done, as long
-	 * as he tells nobody of the completion before, and no other thread issues calls meanwhile.
-	 * NULL: @xfer does it, and does not touch @local either.
+	 * @late: as @xfer to the client, from ordinary memory of ours: it may be copied, and the copy
+	 * be given to the client after @done, before anybody is told of the completion. NULL: @xfer
+	 * does it.
 	 */
-	int (*later)(struct host_client *cl, const struct iovec *local, unsigned int nr_local,
-		     const struct iovec *remote, unsigned int nr_remote);
+	int (*late)(struct host_client *cl, const struct iovec *local, unsigned int nr_local,
+		    const struct iovec *remote, unsigned int nr_remote);
 	/**
 	 * @early: as @xfer from the client, into ordinary memory of ours: what the door read when the
 	 * command was issued will do. NULL: @xfer does it.

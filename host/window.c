@@ -122,7 +122,7 @@ static void window_leave(struct host_window *win)
 struct gather {
 	struct iovec local[NR_IOV], remote[NR_IOV];
 	unsigned int nr_local, nr_remote;
-	bool later; /* &host_client_ops.later will do */
+	bool late;  /* &host_client_ops.late will do */
 	bool early; /* &host_client_ops.early will do */
 	/* where the last piece of the window ended, so that a walk need not start over */
 	uint32_t vec;
@@ -138,8 +138,8 @@ static int gather_flush(struct gather *g, struct host_window *win, bool to_clien
 		return 0;
 	if (g->early && cl->ops->early)
 		err = cl->ops->early(cl, g->local, g->nr_local, g->remote, g->nr_remote);
-	else if (g->later && cl->ops->later)
-		err = cl->ops->later(cl, g->local, g->nr_local, g->remote, g->nr_remote);
+	else if (g->late && cl->ops->late)
+		err = cl->ops->late(cl, g->local, g->nr_local, g->remote, g->nr_remote);
 	else
 		err = cl->ops->xfer(cl, to_client, g->local, g->nr_local, g->remote, g->nr_remote);
 	if (err) {
@@ -250,7 +250,7 @@ static int window_xfer(const struct target *first, struct host_dev *dev, enum si
 	const bool to_client = !sim_dma_reads(dir);
 	struct host_window *win = first->win;
 	struct target t = *first;
-	struct gather g = { .later = dir == SIM_DMA_WRITE_LATER, .early = dir == SIM_DMA_READ };
+	struct gather g = { .late = dir == SIM_DMA_WRITE, .early = dir == SIM_DMA_READ };
 	unsigned int i = 0;
 	int err = 0;
 

@@ -602,16 +602,13 @@ bool ring_proc_fresh(struct ring_proc *p, uint64_t ns);
 struct ring_batch *ring_batch_new(void);
 void ring_batch_free(struct ring_batch *b);
 /** ring_batch_begin() - this thread submits for @who, who waits until ring_batch_end()
- * @several: commands; @alone: no other thread issues any meanwhile */
-void ring_batch_begin(struct ring_batch *b, const struct ring_who *who, bool several, bool alone);
+ * @several: commands */
+void ring_batch_begin(struct ring_batch *b, const struct ring_who *who, bool several);
 /** ring_batch_who() - Return: for whom this thread submits, or NULL */
 const struct ring_who *ring_batch_who(void);
 /** ring_batch_stage() - take what @q's command gives the program. Return: false: not worth it. */
 bool ring_batch_stage(struct ring_req *q, const struct iovec *local, unsigned int nr_local,
 		      const struct iovec *remote, unsigned int nr_remote);
-/** ring_batch_note() - the same, where it stays until the batch ends: it is not touched */
-bool ring_batch_note(struct ring_req *q, const struct iovec *local, unsigned int nr_local,
-		     const struct iovec *remote, unsigned int nr_remote);
 /** ring_batch_fetch() - read ahead what @list's commands will take from the program; no lock held */
 void ring_batch_fetch(const struct ring_list *list);
 /** ring_batch_fetched() - from what was read ahead. Return: false: it was not. */

@@ -4,10 +4,9 @@
  * what they take from it, in another.
  *
  * process_vm_writev() costs far more for its call than for 4 KiB of data. So while a thread submits
- * several commands, short transfers to the program are copied into the batch's memory, or only
- * noted where the store lets them be (host_client_ops.later), and the ends of their commands are
- * held back until all has been handed over. A command may end on another thread than the one that moved its
- * data; it waits in the batch all the same.
+ * several commands, short transfers to the program are copied into the batch's memory, and the ends of
+ * their commands are held back until all has been handed over. A command may end on another thread than
+ * the one that moved its data; it waits in the batch all the same.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -23,7 +22,6 @@
  * struct ring_batch - a thread's
  * @who:     for whom it submits, NULL: for nobody just now
  * @several: whether it is worth it
- * @alone:   no other thread issues commands
  * @local, @remote: pieces, of the same length each; @owner: whose bytes they are
  * @ahead:   what was read of the program's memory before the commands that want it began
  * @seq:     of the batch that @ahead is of
@@ -32,7 +30,7 @@
 struct ring_batch {
 	pthread_mutex_t lock; /* @ended, and ring_req.batch of those that are in it */
 	const struct ring_who *who;
-	bool several, alone;
+	bool several;
 	char *mem, *ahead;
 	size_t used;
 	uint64_t seq;
@@ -117,11 +115,10 @@ static unsigned int join(const struct iovec *v, unsigned int nr, struct iovec *o
 	return n;
 }
 
-void ring_batch_begin(struct ring_batch *b, const struct ring_who *who, bool several, bool alone)
+void ring_batch_begin(struct ring_batch *b, const struct ring_who *who, bool several)
 {
 	b->who = who;
 	b->several = several;
-	b->alone = alone;
 	b->seq++;
 	current = b;
 }
@@ -296,44 +293,6 @@ bool ring_batch_stage(struct ring_req *q, const struct iovec *local, unsigned in
 	}
 	b->used += len;
 	q->batch = b; /* it cannot have ended yet, so nobody else looks */
-	return true;
-}
-
-bool ring_batch_note(struct ring_req *q, const struct iovec *local, unsigned int nr_local,
-		     const struct iovec *remote, unsigned int nr_remote)
-{
-	struct ring_batch *b = current;
-	unsigned int max = nr_local + nr_remote; /* pieces when both lists are cut alike */
-	size_t lo = 0, ro = 0;
-
-	if (!b->several || !b->alone || max > MAX_SEGS / 4)
-		return false;
-	if (b->nr + max > MAX_SEGS)
-		hand_over(b);
-	while (nr_local && nr_remote) {
-		size_t n = local->iov_len - lo;
-
-		if (remote->iov_len - ro < n)
-			n = remote->iov_len - ro;
-		if (n) {
-			b->local[b->nr] = (struct iovec){ (char *)local->iov_base + lo, n };
-			b->remote[b->nr] = (struct iovec){ (char *)remote->iov_base + ro, n };
-			b->owner[b->nr++] = q;
-		}
-		lo += n;
-		ro += n;
-		if (lo == local->iov_len) {
-			local++;
-			nr_local--;
-			lo = 0;
-		}
-		if (nr_remote && ro == remote->iov_len) {
-			remote++;
-			nr_remote--;
-			ro = 0;
-		}
-	}
-	q->batch = b;
 	return true;
 }
 

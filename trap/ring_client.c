@@ -149,22 +149,19 @@ static int client_xfer(struct host_client *cl, bool to_client, const struct iove
 
 	if (!who || who->proc != q->proc)
 		return late_xfer(q->proc, to_client, local, nr_local, remote, nr_remote);
-	if (to_client && ring_batch_stage(q, local, nr_local, remote, nr_remote))
-		return 0;
 	return ring_client_move(who, to_client, local, nr_local, remote, nr_remote);
 }
 
-static int client_later(struct host_client *cl, const struct iovec *local, unsigned int nr_local,
-			const struct iovec *remote, unsigned int nr_remote)
+static int client_late(struct host_client *cl, const struct iovec *local, unsigned int nr_local,
+		       const struct iovec *remote, unsigned int nr_remote)
 {
 	struct ring_req *q = req_of(cl, client);
 	const struct ring_who *who = ring_batch_who();
 
-	if (!who || who->proc != q->proc)
-		return late_xfer(q->proc, true, local, nr_local, remote, nr_remote);
-	if (ring_batch_note(q, local, nr_local, remote, nr_remote))
+	if (who && who->proc == q->proc &&
+	    ring_batch_stage(q, local, nr_local, remote, nr_remote))
 		return 0;
-	return ring_client_move(who, true, local, nr_local, remote, nr_remote);
+	return client_xfer(cl, true, local, nr_local, remote, nr_remote);
 }
 
 static int client_early(struct host_client *cl, const struct iovec *local, unsigned int nr_local,
@@ -177,6 +174,6 @@ static int client_early(struct host_client *cl, const struct iovec *local, unsig
 
 const struct host_client_ops ring_client_ops = {
 	.xfer = client_xfer,
-	.later = client_later,
+	.late = client_late,
 	.early = client_early,
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ring_poll.c - the thread that submits for rings with IORING_SETUP_SQPOLL: one for all of them. It
- * looks at their tails for as long as one of them was busy within its sq_thread_idle, and sleeps
- * otherwise, having asked the programs to wake it.
+ * ring_poll.c - the thread that submits for rings with IORING_SETUP_SQPOLL, and carries out what is
+ * handed over (ring_work.c): one for all of them. It looks at their tails for as long as one of them
+ * was busy within its sq_thread_idle, and sleeps otherwise, having asked the programs to wake it.
  *
  * @poll_lock is held over a round, so what is set under it, or before ring_poll_settle(), holds
  * from the next round on. The thread lets others have it first.
@@ -109,10 +109,8 @@ int ring_poll_start(struct trap_rings *rs)
 	err = pthread_create(&rs->thread, NULL, poll_thread, rs);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	rs->started = !err;
-	if (!err) {
-		dmn_loop_threads(rs->t->loop, 1);
+	if (!err)
 		pthread_setname_np(rs->thread, "nvmesim-sqpoll");
-	}
 	return -err;
 }
 
@@ -209,6 +207,5 @@ void ring_poll_stop(struct trap_rings *rs)
 	give(rs);
 	pthread_join(rs->thread, NULL);
 	ring_work_finish(rs); /* the rings cannot end before their commands */
-	dmn_loop_threads(rs->t->loop, -1);
 	rs->started = false;
 }

@@ -480,8 +480,7 @@ long ring_submit(struct trap_ring *r, const struct ring_who *who, uint32_t max, 
 	r->last_valid = false;
 	polled = r->flags & IORING_SETUP_SQPOLL;
 	ring_list_init(&singles);
-	ring_batch_begin(r->rs->batch[polled], who, n > 1,
-			 !polled && !dmn_loop_threads(r->rs->t->loop, 0));
+	ring_batch_begin(r->rs->batch[polled], who, n > 1);
 	for (uint32_t i = 0; i < AHEAD && i < n; i++)
 		prefetch(r, r->sq_head + i);
 	while (left) {

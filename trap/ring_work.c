@@ -151,7 +151,7 @@ bool ring_work_some(struct trap_rings *rs, struct ring_batch *b)
 	atomic_fetch_add(&who.proc->refs, 1);
 	who.tid = ring_proc_fresh(who.proc, PROC_NS) ? who.proc->tgid : 0;
 	who.privileged = false; /* looked at when it was submitted */
-	ring_batch_begin(b, &who, list.head->next, false);
+	ring_batch_begin(b, &who, list.head->next);
 	ring_batch_fetch(&list);
 	host_plug();
 	ring_run(first->ring, &list);

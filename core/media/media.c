@@ -174,7 +174,7 @@ static uint16_t move_mapped(struct sim_media *m, uint64_t off, size_t len, bool 
 			    struct sim_iter *it)
 {
 	struct sim_store *st = m->store;
-	static const enum sim_dma_dir dirs[2][2] = { { SIM_DMA_WRITE_LATER, SIM_DMA_WRITE },
+	static const enum sim_dma_dir dirs[2][2] = { { SIM_DMA_WRITE_UNSEEN, SIM_DMA_WRITE },
 						     { SIM_DMA_READ_UNSEEN, SIM_DMA_READ } };
 	enum sim_dma_dir dir = dirs[write][st->solid];
 	uint16_t status = sim_iter_move(it, dir, ptr, len);
