@@ -21,7 +21,7 @@
 #define CHUNK (1ull << FILE_CHUNK_SHIFT)
 #define TRIM_EVERY (3u << 20) /* bytes mapped in between looks at what is resident */
 #define TRIM_ABOVE (10u << 20) /* resident bytes of files the process may have */
-#define SHORT (16u << 10) /* bytes: transfers up to this go through the descriptor */
+#define SHORT (16u << 10) /* bytes: transfers up to this go through the descriptor, once pages go */
 #define FAULT_AROUND (64u << 10) /* what the kernel maps around a page that is in its cache */
 
 /* ---- space ------------------------------------------------------------------------------ */
@@ -123,8 +123,10 @@ static void trim(struct file_store *f, size_t len)
 	if (bytes < TRIM_EVERY)
 		return;
 	atomic_store_explicit(&f->touched, 0, memory_order_relaxed);
-	if (resident() > TRIM_ABOVE)
-		madvise(f->mem, f->mem_len, MADV_DONTNEED);
+	if (resident() <= TRIM_ABOVE)
+		return;
+	madvise(f->mem, f->mem_len, MADV_DONTNEED);
+	atomic_store_explicit(&f->crowded, true, memory_order_relaxed);
 }
 
 /* ---- the port --------------------------------------------------------------------------- */
@@ -146,7 +148,7 @@ static int file_map(struct sim_store *st, uint64_t off, size_t len, bool write, 
 			return ret < 0 ? ret : 0;
 	}
 	/* a fault costs several system calls, and short transfers at random would fault each time */
-	if (len <= SHORT)
+	if (len <= SHORT && atomic_load_explicit(&f->crowded, memory_order_relaxed))
 		return 0;
 	/* tmpfs would allocate what is merely read */
 	if (!write && f->read_allocates && !has_data(f, off, len))

@@ -16,6 +16,7 @@
  * @mem:      shared mapping of @mem_len bytes, or NULL where the file cannot be mapped
  * @reserved: bit per chunk: the file has space there (clear: not known to)
  * @touched:  bytes mapped since the last look at what is resident
+ * @crowded:  pages had to be let go of: more is in use than may be resident
  * @blockdev: has no holes
  * @read_allocates: reading a hole through the mapping would take space (tmpfs)
  */
@@ -26,6 +27,7 @@ struct file_store {
 	size_t mem_len;
 	struct store_bits reserved;
 	_Atomic uint64_t touched;
+	_Atomic bool crowded;
 	bool blockdev, read_allocates;
 	struct flusher flusher;
 };

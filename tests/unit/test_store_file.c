@@ -621,6 +621,38 @@ static void test_terabyte(void **state)
 	store_free(st);
 }
 
+/* with more in use than may be resident, short transfers are not mapped; both ways see one medium */
+static void test_crowded(void **state)
+{
+	struct place *p = *state;
+	struct sim_store *st = make(p->path, 256 * MIB);
+	unsigned char *buf = calloc(1, 128 << 10), page[PAGE];
+	uint64_t before;
+	void *ptr;
+
+	memset(page, 0x5a, sizeof(page));
+	assert_int_equal(st->ops->map(st, MIB, PAGE, true, &ptr), 0);
+	assert_non_null(ptr);
+	memcpy(ptr, page, PAGE);
+	for (uint64_t i = 0; i < 512; i++)
+		assert_int_equal(map_write(st, 128 * MIB + i * (128 << 10), buf, 128 << 10), 0);
+	assert_int_equal(st->ops->map(st, MIB, PAGE, false, &ptr), 0);
+	assert_null(ptr);
+	assert_int_equal(st->ops->read(st, MIB, buf, PAGE), 0);
+	assert_memory_equal(buf, page, PAGE);
+	/* there is room for what is to be written all the same */
+	before = blocks_of(p->path);
+	assert_int_equal(st->ops->map(st, 100 * MIB, PAGE, true, &ptr), 0);
+	assert_null(ptr);
+	assert_true(blocks_of(p->path) > before);
+	assert_int_equal(st->ops->write(st, 100 * MIB, page, PAGE), 0);
+	assert_int_equal(st->ops->map(st, 100 * MIB, 128 << 10, false, &ptr), 0);
+	assert_non_null(ptr);
+	assert_memory_equal(ptr, page, PAGE);
+	free(buf);
+	store_free(st);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -630,6 +662,7 @@ int main(void)
 		TEST(test_odd_size),	 TEST(test_readonly),	      TEST(test_zero),
 		TEST(test_cut_short),	 TEST(test_no_fallocate),     TEST(test_no_io_uring),
 		TEST(test_flush),	 TEST(test_terabyte),	      TEST(test_next_data),
+		TEST(test_crowded),
 	};
 	const struct CMUnitTest full[] = { TEST(test_full_disk), TEST(test_nearly_full_disk) };
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
