@@ -89,7 +89,8 @@ bool ring_work_hand(struct trap_rings *rs, struct ring_list *list, bool waits)
 	for (q = list->head; q; q = q->next) {
 		struct nvme_uring_cmd cmd = command(q);
 
-		if (!host_uring_any_order(q->target.node, q->sqe.s.cmd_op, &cmd))
+		/* without memory for who it is, he can only be reached while he waits */
+		if (!q->proc || !host_uring_any_order(q->target.node, q->sqe.s.cmd_op, &cmd))
 			return false;
 		bytes += cmd.data_len;
 		last = q;
