@@ -79,40 +79,19 @@ static uint64_t left(struct sim_fdp_ns *f, uint32_t word, uint64_t n)
 	return 0;
 }
 
-uint64_t sim_fdp_map_none(struct sim_fdp_ns *f, uint64_t slba, uint64_t n)
-{
-	_Atomic uint32_t *map = f->map + slba;
-	uint32_t before = 0;
-	uint64_t run = 0, none = 0;
-
-	for (uint64_t i = 0; i < n; i++) {
-		uint32_t old = atomic_exchange_explicit(&map[i], 0, memory_order_acq_rel);
-
-		old = fdp_unit_of(old);
-		if (old != before) {
-			none += left(f, before, run);
-			before = old;
-			run = 0;
-		}
-		run++;
-	}
-	none += left(f, before, run);
-	return n - none;
-}
-
 /*
- * The blocks of [@slba, @slba + @n), which are claimed, are in @unit; the slot's lock is held. A block
- * that was there before has an entry in the log.
+ * What the map says of [@slba, @slba + @n), which are claimed, is @word from now on: a unit, and 1,
+ * whose log is held, or 0. A block that was in that unit before has an entry in the log.
  * Return: how many were in none.
  */
-static uint64_t map_to(struct sim_fdp_ns *f, uint64_t slba, uint64_t n, uint32_t unit)
+static uint64_t map_to(struct sim_fdp_ns *f, uint64_t slba, uint64_t n, uint32_t word)
 {
 	_Atomic uint32_t *map = f->map + slba;
 	uint32_t before = 0;
 	uint64_t run = 0, none = 0;
 
 	for (uint64_t i = 0; i < n; i++) {
-		uint32_t old = atomic_exchange_explicit(&map[i], unit + 1, memory_order_acq_rel);
+		uint32_t old = atomic_exchange_explicit(&map[i], word, memory_order_acq_rel);
 
 		old = fdp_unit_of(old);
 		if (old != before) {
@@ -121,11 +100,15 @@ static uint64_t map_to(struct sim_fdp_ns *f, uint64_t slba, uint64_t n, uint32_t
 			run = 0;
 		}
 		run++;
-		if (old != unit + 1)
-			fdp_log_add(f, unit, slba + i);
+		if (word && old != word)
+			fdp_log_add(f, word - 1, slba + i);
 	}
-	none += left(f, before, run);
-	return none;
+	return none + left(f, before, run);
+}
+
+uint64_t sim_fdp_map_none(struct sim_fdp_ns *f, uint64_t slba, uint64_t n)
+{
+	return n - map_to(f, slba, n, 0);
 }
 
 /* the slot's lock is held: what it references is closed */
@@ -254,7 +237,7 @@ static uint64_t fill(struct sim_fdp_ns *f, struct sim_ctrl *c, uint16_t ruhid, u
 			atomic_store_explicit(&u->written, written, memory_order_release);
 			atomic_fetch_add_explicit(&f->valid[unit], (uint32_t)n * f->block,
 						  memory_order_relaxed);
-			now_live(g, open, map_to(f, slba + done, n, unit));
+			now_live(g, open, map_to(f, slba + done, n, unit + 1));
 			done += n;
 		}
 		/* a full one is left at once: the handle references an empty one then */
