@@ -19,6 +19,7 @@
 #define BYTES  4096u
 #define BLOCKS (BYTES / UR_LBA)
 #define LONG   131072u
+#define MIB    1048576u
 
 static char *self;
 
@@ -237,18 +238,19 @@ static void test_long(void **state)
 /* ---- a program that becomes another one ---------------------------------------------------- */
 
 #define PLACE ((char *)0x600000000000)
+#define ROOM  (16u << 20)
 
 /* it finds nothing at the place that the one before it had for its reads */
 static int successor(void)
 {
-	char *mem = mmap(PLACE, 16 * LONG, PROT_READ | PROT_WRITE,
+	char *mem = mmap(PLACE, ROOM, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
 	if (mem != PLACE)
 		return 1;
-	memset(mem, 0, 16 * LONG);
-	usleep(20000);
-	for (size_t i = 0; i < 16 * LONG; i++) {
+	memset(mem, 0, ROOM);
+	usleep(50000);
+	for (size_t i = 0; i < ROOM; i++) {
 		if (mem[i])
 			return 2;
 	}
@@ -264,18 +266,19 @@ static void test_exec(void **state)
 	ur_init(&r, DEPTH, 0);
 	write_all(&r, ns, mem, 5);
 	ur_exit(&r);
-	for (unsigned int round = 0; round < 20; round++) {
+	for (unsigned int round = 0; round < 5; round++) {
 		int status;
 		pid_t pid = ur_fork();
 
 		if (!pid) {
-			char *at = mmap(PLACE, 16 * LONG, PROT_READ | PROT_WRITE,
+			char *at = mmap(PLACE, ROOM, PROT_READ | PROT_WRITE,
 					MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
 			ur_init(&r, DEPTH, 0);
-			for (unsigned int i = 0; i < 16; i++)
+			/* more than can be read before the successor is there */
+			for (unsigned int i = 0; i < DEPTH; i++)
 				ur_cmd(&r, ns, NVME_URING_CMD_IO,
-				       ur_rw(UR_READ, 0, LONG / UR_LBA, at + i * LONG), i);
+				       ur_rw(UR_READ, 0, MIB / UR_LBA, at + i % 16 * MIB), i);
 			io_uring_submit(&r);
 			execl(self, self, "--successor", NULL);
 			_exit(99);
