@@ -77,7 +77,7 @@ const struct ring_who *ring_batch_who(void)
 /*
  * The order of the program's addresses: buffers of commands that are submitted together mostly lie
  * together, in whatever order. The kernel pins the pages of a piece at a time, so that fewer pieces
- * cost a third less. @order: places in @v.
+ * cost less. @order: places in @v.
  */
 static void by_address(const struct iovec *v, unsigned int nr, uint8_t *order)
 {

@@ -135,7 +135,7 @@ static bool req_end(struct sim_sq *sq, struct sim_req *req, uint16_t status)
 
 /*
  * The command behind the one that is about to run, or has run. The two have their waits for memory
- * together, which of a short Read from a large medium is a third of what it costs. One half before and one
+ * together, which a short Read from a large medium is for a good part. One half before and one
  * after: a processor forgets what it is asked for while it has as much under way as it can.
  */
 static void sq_look_ahead(const struct sim_sq *sq, unsigned int half)
