@@ -48,6 +48,10 @@ void dmn_loop_quit(struct dmn_loop *l, int code);
  * other way round, to wait for a thread that wants it */
 void dmn_loop_enter(struct dmn_loop *l);
 void dmn_loop_leave(struct dmn_loop *l);
+/** dmn_loop_share(), dmn_loop_unshare() - share the turn in between: others may share it as well,
+ * and nobody has it for himself. In neither may the other be asked for. */
+void dmn_loop_share(struct dmn_loop *l);
+void dmn_loop_unshare(struct dmn_loop *l);
 
 /* ---- machine ------------------------------------------------------------------------------ */
 

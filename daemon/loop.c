@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * loop.c - the event loop: epoll for descriptors, one timerfd for the earliest deadline, an
- * eventfd that ends the wait from any thread; and the turn, which whoever does the loop's work has.
+ * eventfd that ends the wait from any thread; and the turn, which whoever does the loop's work has,
+ * or several share who do what can be done beside each other.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -18,6 +19,7 @@
 
 #define LOOP_BATCH     32
 #define NS_PER_SEC     1000000000ull
+#define TURN_SPINS     256u
 #define LOOP_SEC_LIMIT 1000000000ull /* later than that is "never" for a timerfd */
 
 /**
@@ -25,8 +27,9 @@
  * @batch, @nr_batch: events taken from the kernel and not yet dispatched: dmn_loop_del() wipes
  *                    its descriptor there, so that a callback may delete any descriptor
  * @armed:            deadline the timerfd is set to; under @lock, since any thread may arm
- * @taken:            somebody has the turn; this and the next three under @turn
- * @loop_waits, @others: who waits for it; the loop goes first
+ * @taken:            somebody has the turn; this and the next four are changed under @turn
+ * @sharers:          how many share it
+ * @loop_waits, @others, @want_share: who waits for it, in the order in which they get it
  * @deleted:          counts dmn_loop_del(): events taken before one may be of what is gone
  */
 struct dmn_loop {
@@ -39,13 +42,22 @@ struct dmn_loop {
 	void (*timer_cb)(void *arg);
 	void *timer_arg;
 	pthread_mutex_t turn;
-	pthread_cond_t loop_turn, other_turn;
-	bool taken, loop_waits;
-	unsigned int others;
+	pthread_cond_t loop_turn, other_turn, share_turn;
+	_Atomic bool taken;
+	_Atomic unsigned int sharers;
+	bool loop_waits;
+	unsigned int others, want_share;
 	uint64_t deleted;
 	_Atomic bool quit;
 	_Atomic int code;
 };
+
+static void relax(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#endif
+}
 
 #define loop_of(ptr, member) ((struct dmn_loop *)((char *)(ptr)-offsetof(struct dmn_loop, member)))
 
@@ -78,13 +90,18 @@ static void wake_ready(struct dmn_fd *f, uint32_t events)
 struct dmn_loop *dmn_loop_new(void)
 {
 	struct dmn_loop *l = calloc(1, sizeof(*l));
+	pthread_mutexattr_t adaptive;
 
 	if (!l)
 		return NULL;
 	pthread_mutex_init(&l->lock, NULL);
-	pthread_mutex_init(&l->turn, NULL);
+	pthread_mutexattr_init(&adaptive);
+	pthread_mutexattr_settype(&adaptive, PTHREAD_MUTEX_ADAPTIVE_NP);
+	pthread_mutex_init(&l->turn, &adaptive);
+	pthread_mutexattr_destroy(&adaptive);
 	pthread_cond_init(&l->loop_turn, NULL);
 	pthread_cond_init(&l->other_turn, NULL);
+	pthread_cond_init(&l->share_turn, NULL);
 	l->taken = true;
 	l->armed = UINT64_MAX;
 	l->timer.ready = timer_ready;
@@ -114,14 +131,29 @@ void dmn_loop_free(struct dmn_loop *l)
 	pthread_mutex_destroy(&l->turn);
 	pthread_cond_destroy(&l->loop_turn);
 	pthread_cond_destroy(&l->other_turn);
+	pthread_cond_destroy(&l->share_turn);
 	free(l);
+}
+
+static bool is_had(struct dmn_loop *l, bool share)
+{
+	return atomic_load_explicit(&l->taken, memory_order_relaxed) ||
+	       (!share && atomic_load_explicit(&l->sharers, memory_order_relaxed));
+}
+
+/* Turns are mostly far shorter than it takes to fall asleep and be woken. */
+static void wait_awake(struct dmn_loop *l, bool share)
+{
+	for (unsigned int i = 0; i < TURN_SPINS && is_had(l, share); i++)
+		relax();
 }
 
 void dmn_loop_enter(struct dmn_loop *l)
 {
+	wait_awake(l, false);
 	pthread_mutex_lock(&l->turn);
 	l->others++;
-	while (l->taken || l->loop_waits)
+	while (l->taken || l->sharers || l->loop_waits)
 		pthread_cond_wait(&l->other_turn, &l->turn);
 	l->others--;
 	l->taken = true;
@@ -132,21 +164,49 @@ static void loop_enter(struct dmn_loop *l)
 {
 	pthread_mutex_lock(&l->turn);
 	l->loop_waits = true;
-	while (l->taken)
+	while (l->taken || l->sharers)
 		pthread_cond_wait(&l->loop_turn, &l->turn);
 	l->loop_waits = false;
 	l->taken = true;
 	pthread_mutex_unlock(&l->turn);
 }
 
-void dmn_loop_leave(struct dmn_loop *l)
+/* @turn is held, and nobody has it any more */
+static void wake_next(struct dmn_loop *l)
 {
-	pthread_mutex_lock(&l->turn);
-	l->taken = false;
 	if (l->loop_waits)
 		pthread_cond_signal(&l->loop_turn);
 	else if (l->others)
 		pthread_cond_signal(&l->other_turn);
+	else if (l->want_share)
+		pthread_cond_broadcast(&l->share_turn);
+}
+
+void dmn_loop_leave(struct dmn_loop *l)
+{
+	pthread_mutex_lock(&l->turn);
+	l->taken = false;
+	wake_next(l);
+	pthread_mutex_unlock(&l->turn);
+}
+
+void dmn_loop_share(struct dmn_loop *l)
+{
+	wait_awake(l, true);
+	pthread_mutex_lock(&l->turn);
+	l->want_share++;
+	while (l->taken || l->others || l->loop_waits)
+		pthread_cond_wait(&l->share_turn, &l->turn);
+	l->want_share--;
+	l->sharers++;
+	pthread_mutex_unlock(&l->turn);
+}
+
+void dmn_loop_unshare(struct dmn_loop *l)
+{
+	pthread_mutex_lock(&l->turn);
+	if (!--l->sharers)
+		wake_next(l);
 	pthread_mutex_unlock(&l->turn);
 }
 

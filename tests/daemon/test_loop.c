@@ -174,6 +174,113 @@ static void test_turns(void **state)
 	dmn_loop_free(l);
 }
 
+struct meeting {
+	struct dmn_loop *loop;
+	pthread_barrier_t both;
+};
+
+static void *meet(void *arg)
+{
+	struct meeting *m = arg;
+
+	dmn_loop_share(m->loop);
+	pthread_barrier_wait(&m->both); /* neither goes on before both have it */
+	dmn_loop_unshare(m->loop);
+	return NULL;
+}
+
+static void test_two_share(void **state)
+{
+	struct meeting m = { .loop = dmn_loop_new() };
+	pthread_t th[2];
+
+	pthread_barrier_init(&m.both, NULL, 2);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&th[i], NULL, meet, &m), 0);
+	dmn_loop_leave(m.loop); /* who makes a loop has the turn */
+	for (int i = 0; i < 2; i++)
+		pthread_join(th[i], NULL);
+	dmn_loop_enter(m.loop);
+	pthread_barrier_destroy(&m.both);
+	dmn_loop_free(m.loop);
+}
+
+/* threads that share the turn, and such that have it for themselves, and the loop */
+struct shares {
+	struct probe p; /* first: the loop's descriptor */
+	unsigned int sum, own;	  /* not atomic: changed by who has the turn alone */
+	_Atomic unsigned int alone; /* has it */
+	_Atomic unsigned int together, left, wrong;
+};
+
+static void shares_ready(struct dmn_fd *f, uint32_t events)
+{
+	struct shares *s = (struct shares *)f;
+
+	s->wrong += s->together;
+	s->p.calls++;
+	s->sum++;
+}
+
+static void shares_done(struct shares *s)
+{
+	if (atomic_fetch_sub(&s->left, 1) == 1)
+		dmn_loop_quit(s->p.loop, 7);
+}
+
+static void *share(void *arg)
+{
+	struct shares *s = arg;
+
+	for (unsigned int i = 0; i < 20000; i++) {
+		dmn_loop_share(s->p.loop);
+		s->together++;
+		s->wrong += s->alone;
+		s->together--;
+		dmn_loop_unshare(s->p.loop);
+	}
+	shares_done(s);
+	return NULL;
+}
+
+static void *have(void *arg)
+{
+	struct shares *s = arg;
+	bool more = true;
+
+	for (unsigned int i = 0; more; i++) {
+		dmn_loop_enter(s->p.loop);
+		s->alone++;
+		s->wrong += s->together;
+		s->sum++;
+		s->own++;
+		more = i < 10000 || s->p.calls < 100;
+		s->alone--;
+		dmn_loop_leave(s->p.loop);
+	}
+	shares_done(s);
+	return NULL;
+}
+
+static void test_shared_turns(void **state)
+{
+	struct dmn_loop *l = dmn_loop_new();
+	struct shares s = { .p = probe_new(l, 0), .left = 4 };
+	pthread_t th[4];
+
+	s.p.fd.ready = shares_ready;
+	assert_int_equal(dmn_loop_add(l, &s.p.fd, EPOLLIN), 0);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&th[i], NULL, i < 2 ? share : have, &s), 0);
+	assert_int_equal(dmn_loop_run(l), 7);
+	for (int i = 0; i < 4; i++)
+		pthread_join(th[i], NULL);
+	assert_int_equal(s.wrong, 0);
+	assert_int_equal(s.sum, s.own + s.p.calls);
+	close(s.p.fd.fd);
+	dmn_loop_free(l);
+}
+
 static void test_add_again_changes_events(void **state)
 {
 	struct dmn_loop *l = dmn_loop_new();
@@ -297,6 +404,8 @@ int main(void)
 		cmocka_unit_test(test_delete_from_callback),
 		cmocka_unit_test(test_delete_in_a_turn),
 		cmocka_unit_test(test_turns),
+		cmocka_unit_test(test_two_share),
+		cmocka_unit_test(test_shared_turns),
 		cmocka_unit_test(test_add_again_changes_events),
 		cmocka_unit_test(test_add_says_what_is_wrong),
 		cmocka_unit_test(test_earliest_deadline_wins),
