@@ -14,11 +14,11 @@
 #include "machine.h"
 
 /*
- * One thread runs the loop, and the run door may have one more that polls rings: an I/O queue pair
- * for each, so that neither waits for the other. What a client sees of queues (Number of Queues,
+ * One thread runs the loop, and the run door may have one more that polls rings, and one that
+ * receives calls: an I/O queue pair for each, so that none waits for another. What a client sees of queues (Number of Queues,
  * its limits) is the controller's and does not depend on this.
  */
-#define MACH_IO_QUEUES 2
+#define MACH_IO_QUEUES (HOST_BESIDE + 1)
 
 #define OVERRIDE_MAX  4094 /* Linux: a page, with a line feed and a NUL */
 

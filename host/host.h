@@ -200,12 +200,17 @@ void host_plug(void);
 /** host_unplug() - start it */
 void host_unplug(void);
 
+/* how many threads may issue commands beside the main one without meeting in an I/O queue */
+#define HOST_BESIDE 2u
 /**
  * host_thread_io() - the calling thread issues commands beside the one that runs host_run()
+ * @queue: the I/O queue it uses, counted from the last: who do so at the same time had better not meet
  * It leaves completions of admin commands, and what follows from them (scans), to that one, so
  * that &host_params.namespaces is never called from here.
  */
-void host_thread_io(void);
+void host_thread_io(unsigned int queue);
+/** host_thread_main() - not any more: it may run host_run() itself */
+void host_thread_main(void);
 
 /**
  * host_cancel() - the client of @call is gone or interrupted: give the command up

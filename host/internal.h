@@ -190,8 +190,10 @@ void host_queue_reap(struct host_queue *q);
 bool host_rings(const struct host_dev *dev, uint64_t queues);
 /** host_rung() - Return: which of @queues some thread rings, that will look at their completions */
 uint64_t host_rung(struct host_dev *dev, uint64_t queues);
-/** host_thread_is_io() - did this thread call host_thread_io()? */
+/** host_thread_is_io() - does it issue commands beside the main one? */
 bool host_thread_is_io(void);
+/** host_thread_queue() - Return: the number of its I/O queue, of @n, at least one, that there are */
+unsigned int host_thread_queue(unsigned int n);
 /** host_reap_announced() - host_queue_reap() for the queues interrupts named */
 void host_reap_announced(struct host_dev *dev);
 

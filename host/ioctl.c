@@ -100,7 +100,7 @@ int host_ioctl_find(struct host_node_ref node, unsigned int cmd, const struct ho
 	return 0;
 }
 
-/* The last I/O queue is that of threads beside the main one, if there are several; the others
+/* The last I/O queues are those of threads beside the main one, if there are several; the others
  * belong to processors, as in Linux: two threads meet in one only if they share a CPU. */
 static struct host_queue *pick_queue(struct host_dev *dev, bool admin)
 {
@@ -111,10 +111,11 @@ static struct host_queue *pick_queue(struct host_dev *dev, bool admin)
 		return &dev->q[0];
 	if (!n)
 		return NULL;
-	if (n > 1 && host_thread_is_io())
-		return &dev->q[n];
-	cpu = n > 2 ? sched_getcpu() : 0;
-	return &dev->q[1 + (unsigned int)(cpu > 0 ? cpu : 0) % (n > 1 ? n - 1 : 1)];
+	if (host_thread_is_io())
+		return &dev->q[host_thread_queue(n)];
+	cpu = n > HOST_BESIDE + 1 ? sched_getcpu() : 0;
+	return &dev->q[1 + (unsigned int)(cpu > 0 ? cpu : 0) %
+				   (n > HOST_BESIDE ? n - HOST_BESIDE : 1)];
 }
 
 void host_call_go(struct host_call *call, uint32_t nsid)

@@ -269,10 +269,22 @@ void host_queue_reap(struct host_queue *q)
 }
 
 static _Thread_local bool io_only;
+static _Thread_local unsigned int from_last;
 
-void host_thread_io(void)
+void host_thread_io(unsigned int queue)
 {
 	io_only = true;
+	from_last = queue;
+}
+
+void host_thread_main(void)
+{
+	io_only = false;
+}
+
+unsigned int host_thread_queue(unsigned int n)
+{
+	return n > from_last ? n - from_last : 1;
 }
 
 bool host_thread_is_io(void)

@@ -94,12 +94,12 @@ void trap_tick(struct trap *t, bool on)
 {
 	struct itimerspec its = { 0 };
 
-	if (on == t->ticking)
+	if (on == atomic_load_explicit(&t->ticking, memory_order_relaxed) ||
+	    on == atomic_exchange(&t->ticking, on))
 		return;
 	if (on)
 		its.it_value.tv_nsec = its.it_interval.tv_nsec = TICK_NS;
 	timerfd_settime(t->tick.fd, 0, &its, NULL);
-	t->ticking = on;
 }
 
 void trap_calls_check(struct trap *t, bool all)

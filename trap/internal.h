@@ -34,6 +34,7 @@
 /* what a row's handler returns when there is no value to send; no call's result is that low */
 #define TRAP_CONTINUE LONG_MIN	     /* the kernel is to carry the call out */
 #define TRAP_SENT     (LONG_MIN + 1) /* the reply is out already, or comes later */
+#define TRAP_ALONE    (LONG_MIN + 2) /* nothing has been done: the turn must not be shared */
 
 #define TRAP_NOTIF_ROOM 256 /* bytes a notification or an answer may have */
 
@@ -120,7 +121,8 @@ struct trap {
 	int proc; /* /proc */
 	dev_t dev; /* st_dev of /dev */
 	bool kcmp; /* the kernel lets us compare descriptions */
-	bool ticking, closing;
+	_Atomic bool ticking;
+	bool closing;
 
 	struct trap_node **nodes; /* by name */
 	unsigned int nr_nodes, max_nodes;
@@ -136,9 +138,7 @@ struct trap {
 	struct trap_rings *rings;
 	struct trap_sys *sys;
 
-	pthread_t thread; /* receives */
-	bool started;
-	_Atomic bool stop, received; /* it shall end, it has ended */
+	struct trap_receivers *rx;
 
 	pthread_mutex_t lock; /* those below: a command may complete on any thread */
 	struct trap_call *free;
@@ -164,6 +164,7 @@ struct trap_row;
  * struct trap_req - one trapped call
  * @node: the node its path names (path calls); @block: by its block device's name
  * @sys:  what its path names in /sys; one of the two is NULL
+ * @shared: others have the turn as well
  */
 struct trap_req {
 	struct trap *t;
@@ -172,7 +173,7 @@ struct trap_req {
 	pid_t tid;
 	const uint64_t *arg;
 	struct trap_node *node;
-	bool block;
+	bool block, shared;
 	struct trap_sys_path *sys;
 };
 
@@ -182,12 +183,14 @@ struct trap_req {
  *          TRAP_SENT. For a row with @path it is called only when that path names a node, or
  *          something in the simulated /sys.
  * The numbers say which argument is what; -1: this call has no such argument.
+ * @share: @handle can do with a shared turn, mostly; else it says %TRAP_ALONE
  */
 struct trap_row {
 	int nr;
 	enum trap_rule rule;
 	long (*handle)(struct trap_req *rq);
 	int8_t path, dirfd, flags, mode, buf;
+	bool share;
 };
 
 extern const struct trap_row trap_rows[];
@@ -195,10 +198,12 @@ extern const unsigned int trap_nr_rows;
 
 /* ---- receive.c, trap.c ------------------------------------------------------------------ */
 
-/** trap_receive_start() - notifications are served, each in the loop's turn. 0 or -errno. */
+/** trap_receive_start() - notifications are served, each in a turn of the loop's. 0 or -errno. */
 int trap_receive_start(struct trap *t);
 /** trap_receive_stop() - in the loop's turn, which others may have meanwhile */
 void trap_receive_stop(struct trap *t);
+/** trap_receive_free() - nobody receives any more */
+void trap_receive_free(struct trap *t);
 
 /** trap_send() - answer a notification; the caller may be gone, which is no error */
 void trap_send(struct trap *t, uint64_t id, long ret);

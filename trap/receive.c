@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * receive.c - the thread that takes notifications from the listener and answers them.
+ * receive.c - the threads that take notifications from the listener and answer them.
  *
- * It sleeps in the listener itself and nowhere else: with SYNC_WAKE_UP the kernel then runs it on
+ * One sleeps in the listener itself and nowhere else: with SYNC_WAKE_UP the kernel then runs it on
  * the caller's processor, and the caller there again once it has its answer. Through epoll both
  * would be woken on whichever processor is idle, which costs several times as much as all the rest
  * of a call. What it does it does in the loop's turn.
+ *
+ * So all callers come to be on that one processor. When several of them call one after the other
+ * all the time, there are two who receive, each on a processor of its own, to which its callers
+ * come. The kernel wakes both for every call, the one in vain, which is why there are not always
+ * two. What they can do beside each other they do in a shared turn.
  */
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -22,6 +30,11 @@
 	SIGURG /* ignored unless somebody asks for it, so one that is late is harmless */
 #define WAKE_US 1000
 
+#define CALLS	 64u /* after so many it is decided whether there are one or two */
+#define MANY	 4u  /* two: at least this part of them is another caller's than the one before */
+#define FEW	 16u /* one: at most this part is */
+#define QUICK_NS 6400000u /* two: and all of them took no longer */
+
 /* a kernel newer than the headers may move more than they declare: SECCOMP_GET_NOTIF_SIZES */
 union notif {
 	struct seccomp_notif n;
@@ -31,6 +44,39 @@ union notif {
 union resp {
 	struct seccomp_notif_resp r;
 	uint8_t room[TRAP_NOTIF_ROOM];
+};
+
+/**
+ * struct receiver - a thread that receives
+ * @as: what it is to the rings
+ * @calls, @changes: since it decided last, and those by another caller than the one before
+ * @since: when it did
+ */
+struct receiver {
+	struct trap *t;
+	pthread_t thread;
+	enum ring_thread as;
+	bool started;
+	_Atomic bool ended;
+	unsigned int calls, changes;
+	uint64_t since;
+};
+
+/**
+ * struct trap_receivers - both
+ * @stop: they shall end
+ * @two: the second one is to receive as well; changed under @lock
+ * @resting: the second one does not
+ * @caller: the last
+ * @cpus: where they may run
+ */
+struct trap_receivers {
+	struct receiver one, other;
+	_Atomic bool stop, two, resting;
+	_Atomic pid_t caller;
+	pthread_mutex_t lock;
+	pthread_cond_t go;
+	cpu_set_t cpus;
 };
 
 void trap_send(struct trap *t, uint64_t id, long ret)
@@ -54,6 +100,8 @@ bool trap_valid(struct trap *t, uint64_t id)
 	return ioctl(t->listener.fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
+/* ---- a call ------------------------------------------------------------------------------- */
+
 static const struct trap_row *row_of(int nr)
 {
 	for (unsigned int i = 0; i < trap_nr_rows; i++) {
@@ -63,22 +111,158 @@ static const struct trap_row *row_of(int nr)
 	return NULL;
 }
 
-static void serve(struct trap *t, const union notif *rx)
+/* with others. Return: the answer, or %TRAP_ALONE */
+static long serve_shared(struct receiver *rx, struct trap_req *rq)
 {
-	struct trap_req rq = { .t = t,
-			       .id = rx->n.id,
-			       .tid = rx->n.pid,
-			       .arg = (const uint64_t *)rx->n.data.args,
-			       .row = row_of(rx->n.data.nr) };
+	struct trap *t = rx->t;
+	long ret = TRAP_ALONE;
+
+	dmn_loop_share(t->loop);
+	if (!atomic_load(&t->rx->stop)) {
+		host_thread_io(rx->as);
+		rq->shared = true;
+		ret = rq->row->handle(rq);
+		rq->shared = false;
+		host_thread_main();
+	}
+	dmn_loop_unshare(t->loop);
+	return ret;
+}
+
+static long serve_alone(struct receiver *rx, struct trap_req *rq)
+{
+	struct trap *t = rx->t;
 	struct trap_sys_path sys;
 	long ret = TRAP_CONTINUE;
 
+	dmn_loop_enter(t->loop);
+	if (!atomic_load(&t->rx->stop) && (rq->row->path < 0 || trap_path(rq, &sys)))
+		ret = rq->row->handle(rq);
+	dmn_loop_leave(t->loop);
+	return ret;
+}
+
+static void serve(struct receiver *rx, const union notif *n)
+{
+	struct trap *t = rx->t;
+	struct trap_req rq = { .t = t,
+			       .id = n->n.id,
+			       .tid = n->n.pid,
+			       .arg = (const uint64_t *)n->n.data.args,
+			       .row = row_of(n->n.data.nr) };
+	long ret = TRAP_CONTINUE;
+
 	/* pid 0: a task this process cannot name (another pid namespace), so cannot look into */
-	if (rq.row && rq.tid && (rq.row->path < 0 || trap_path(&rq, &sys)))
-		ret = rq.row->handle(&rq);
+	if (rq.row && rq.tid) {
+		ret = TRAP_ALONE;
+		if (rq.row->share && atomic_load_explicit(&t->rx->two, memory_order_relaxed))
+			ret = serve_shared(rx, &rq);
+		if (ret == TRAP_ALONE)
+			ret = serve_alone(rx, &rq);
+	}
 	if (ret != TRAP_SENT)
 		trap_send(t, rq.id, ret);
 }
+
+/* ---- one or two --------------------------------------------------------------------------- */
+
+static void *receive_beside(void *arg);
+
+static int start(struct receiver *rx, void *(*run)(void *arg))
+{
+	sigset_t all, old;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = pthread_create(&rx->thread, NULL, run, rx);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	rx->started = !err;
+	if (!err)
+		pthread_setname_np(rx->thread, "nvmesim-receive");
+	return -err;
+}
+
+/* the processor after @cpu, of those where we may run */
+static int next_cpu(const cpu_set_t *cpus, int cpu)
+{
+	do {
+		cpu = (cpu + 1) % CPU_SETSIZE;
+	} while (!CPU_ISSET(cpu, cpus));
+	return cpu;
+}
+
+static void place(struct receiver *rx, int cpu)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	pthread_setaffinity_np(rx->thread, sizeof(one), &one);
+}
+
+/* called by the first */
+static void become_two(struct trap_receivers *r)
+{
+	int here = sched_getcpu();
+
+	if (here < 0 || here >= CPU_SETSIZE || CPU_COUNT(&r->cpus) < 2)
+		return;
+	if (!r->other.started && start(&r->other, receive_beside))
+		return;
+	place(&r->one, here);
+	place(&r->other, next_cpu(&r->cpus, here));
+	pthread_mutex_lock(&r->lock);
+	atomic_store(&r->two, true);
+	pthread_cond_signal(&r->go);
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* called by either */
+static void become_one(struct trap_receivers *r)
+{
+	pthread_mutex_lock(&r->lock);
+	atomic_store(&r->two, false);
+	pthread_mutex_unlock(&r->lock);
+	pthread_setaffinity_np(r->one.thread, sizeof(r->cpus), &r->cpus);
+}
+
+static void decide(struct receiver *rx)
+{
+	struct trap_receivers *r = rx->t->rx;
+	const uint64_t now = ring_now(), took = now - rx->since;
+	const unsigned int changes = rx->changes;
+
+	rx->calls = rx->changes = 0;
+	rx->since = now;
+	if (atomic_load(&r->two)) {
+		if (changes < CALLS / FEW)
+			become_one(r);
+	} else if (rx == &r->one && changes >= CALLS / MANY && took < QUICK_NS &&
+		   (!r->other.started || atomic_load(&r->resting))) {
+		become_two(r);
+	}
+}
+
+static void count(struct receiver *rx, pid_t tid)
+{
+	struct trap_receivers *r = rx->t->rx;
+
+	/* the last caller is written where it changes only: both who receive read it all the time
+	 */
+	if (atomic_load_explicit(&r->caller, memory_order_relaxed) != tid) {
+		atomic_store_explicit(&r->caller, tid, memory_order_relaxed);
+		rx->changes++;
+	}
+	if (++rx->calls >= CALLS)
+		decide(rx);
+	/* a signal that comes just before it sleeps wakes nobody: until it has come back */
+	if (rx == &r->one && !atomic_load_explicit(&r->two, memory_order_relaxed) &&
+	    r->other.started && !atomic_load_explicit(&r->resting, memory_order_relaxed))
+		pthread_kill(r->other.thread, WAKE_SIGNAL);
+}
+
+/* ---- the threads -------------------------------------------------------------------------- */
 
 /* has the last task under the filter gone? Then there is nothing to receive, for ever. */
 static bool all_gone(struct trap *t)
@@ -88,31 +272,62 @@ static bool all_gone(struct trap *t)
 	return poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR | POLLNVAL);
 }
 
-static void *receive(void *arg)
+/* Return: whether there may be more */
+static bool receive_one(struct receiver *rx)
 {
-	struct trap *t = arg;
-	union notif rx;
+	struct trap *t = rx->t;
+	union notif n;
+
+	memset(&n, 0, sizeof(n)); /* the kernel insists on zeroes */
+	/* EINTR; ENOENT: the caller was killed, or all were */
+	if (ioctl(t->listener.fd, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0)
+		return errno == EINTR || !all_gone(t);
+	serve(rx, &n);
+	count(rx, (pid_t)n.n.pid);
+	return true;
+}
+
+static void let_wake(void)
+{
 	sigset_t wake;
 
 	sigemptyset(&wake);
 	sigaddset(&wake, WAKE_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &wake, NULL);
-	while (!atomic_load(&t->stop)) {
-		memset(&rx, 0, sizeof(rx)); /* the kernel insists on zeroes */
-		if (ioctl(t->listener.fd, SECCOMP_IOCTL_NOTIF_RECV, &rx) < 0) {
-			/* EINTR; ENOENT: the caller was killed, or all were */
-			if (errno != EINTR && all_gone(t))
-				break;
-			continue;
-		}
-		dmn_loop_enter(t->loop);
-		if (atomic_load(&t->stop))
-			trap_send(t, rx.n.id, TRAP_CONTINUE);
-		else
-			serve(t, &rx);
-		dmn_loop_leave(t->loop);
+}
+
+static void *receive(void *arg)
+{
+	struct receiver *rx = arg;
+	struct trap_receivers *r = rx->t->rx;
+
+	let_wake();
+	while (!atomic_load(&r->stop) && receive_one(rx))
+		;
+	atomic_store(&rx->ended, true);
+	return NULL;
+}
+
+static void *receive_beside(void *arg)
+{
+	struct receiver *rx = arg;
+	struct trap_receivers *r = rx->t->rx;
+	bool more = true;
+
+	let_wake();
+	ring_thread_is(rx->as);
+	while (more && !atomic_load(&r->stop)) {
+		pthread_mutex_lock(&r->lock);
+		atomic_store(&r->resting, true);
+		while (!atomic_load(&r->two) && !atomic_load(&r->stop))
+			pthread_cond_wait(&r->go, &r->lock);
+		atomic_store(&r->resting, false);
+		pthread_mutex_unlock(&r->lock);
+		rx->calls = rx->changes = 0;
+		while (more && atomic_load(&r->two) && !atomic_load(&r->stop))
+			more = receive_one(rx);
 	}
-	atomic_store(&t->received, true);
+	atomic_store(&rx->ended, true);
 	return NULL;
 }
 
@@ -124,32 +339,61 @@ static void on_wake(int sig)
 int trap_receive_start(struct trap *t)
 {
 	struct sigaction sa = { .sa_handler = on_wake };
-	sigset_t all, old;
+	struct trap_receivers *r = calloc(1, sizeof(*r));
 	int err;
 
+	if (!r)
+		return -ENOMEM;
+	r->one = (struct receiver){ .t = t, .as = RING_TURN };
+	r->other = (struct receiver){ .t = t, .as = RING_BESIDE };
+	sched_getaffinity(0, sizeof(r->cpus), &r->cpus);
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_cond_init(&r->go, NULL);
+	t->rx = r;
 	sigaction(WAKE_SIGNAL, &sa, NULL);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&t->thread, NULL, receive, t);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	t->started = !err;
-	if (!err)
-		pthread_setname_np(t->thread, "nvmesim-receive");
-	return -err;
+	err = start(&r->one, receive);
+	if (err)
+		trap_receive_free(t);
+	return err;
+}
+
+static void stop(struct receiver *rx)
+{
+	if (!rx->started)
+		return;
+	/* a signal that comes just before it sleeps wakes nobody: until it has gone */
+	while (!atomic_load(&rx->ended)) {
+		pthread_kill(rx->thread, WAKE_SIGNAL);
+		usleep(WAKE_US);
+	}
+	pthread_join(rx->thread, NULL);
+	rx->started = false;
 }
 
 void trap_receive_stop(struct trap *t)
 {
-	if (!t->started)
+	struct trap_receivers *r = t->rx;
+
+	if (!r)
 		return;
-	atomic_store(&t->stop, true);
-	dmn_loop_leave(t->loop); /* it may be waiting for its turn */
-	/* a signal that comes just before it sleeps wakes nobody: until it has gone */
-	while (!atomic_load(&t->received)) {
-		pthread_kill(t->thread, WAKE_SIGNAL);
-		usleep(WAKE_US);
-	}
-	pthread_join(t->thread, NULL);
+	pthread_mutex_lock(&r->lock);
+	atomic_store(&r->stop, true);
+	pthread_cond_signal(&r->go);
+	pthread_mutex_unlock(&r->lock);
+	dmn_loop_leave(t->loop); /* they may be waiting for their turn */
+	stop(&r->one);
+	stop(&r->other); /* which the first one starts, if anybody */
 	dmn_loop_enter(t->loop);
-	t->started = false;
+}
+
+void trap_receive_free(struct trap *t)
+{
+	struct trap_receivers *r = t->rx;
+
+	if (!r)
+		return;
+	pthread_mutex_destroy(&r->lock);
+	pthread_cond_destroy(&r->go);
+	free(r);
+	t->rx = NULL;
 }

@@ -18,11 +18,13 @@
  *   ring_work.c      commands that are handed over to that thread
  *   ring_client.c    the memory of the process a request came from; ring_batch.c: in one call
  *
- * Threads: one that has the loop's turn, which answers the three calls; the polling one, which
- * submits for the rings that ask for it. Commands complete on either. A ring's lock covers
- * everything in it; it is not held while a command is given to host/, and nothing but a
- * descriptor's or timer's lock is taken inside it. One thread only submits for a ring:
- * the polling one if it has SQPOLL, else the one with the turn.
+ * Threads: one that has the loop's turn, which answers the three calls, or two that share it, which
+ * answer io_uring_enter; the polling one, which submits for the rings that ask for it. Commands
+ * complete on any. A ring's lock covers everything in it; it is not held while a command is given
+ * to host/, and nothing but a descriptor's or timer's lock is taken inside it. One thread only
+ * submits for a ring: the polling one if it has SQPOLL, else one with the turn, or who shares it
+ * and has the ring's @submitting. Which ring a descriptor is, is only found out with the turn; who
+ * shares it uses what is known.
  *
  * Both rings are the program's to write at any time. What is read from them is read once and
  * masked; what we must be able to rely on has its copy here.
@@ -118,6 +120,15 @@ union ring_sqe {
 struct trap_ring;
 struct ring_req;
 struct ring_batch;
+
+/** enum ring_thread - who submits and carries out; one thread at a time is each of them. The numbers
+ * are those of host_thread_io() as well */
+enum ring_thread {
+	RING_POLLING, /* ring_poll.c's */
+	RING_BESIDE,  /* the second one that receives */
+	RING_TURN,    /* has the loop's turn; or shares it, and is the first that receives */
+	RING_THREADS,
+};
 
 /**
  * struct ring_proc - a process whose memory requests refer to
@@ -253,6 +264,7 @@ struct trap_ring {
 	uint32_t wait_for; /* ring_submit()'s @waits */
 	bool disabled, closing, inline_now, ev_due, ev_async, no_drain;
 	struct ring_who creator; /* SQPOLL: for whom */
+	atomic_flag submitting;
 	struct ring_restrict limits;
 	int last_fd; /* the file looked up last in this submission */
 	bool last_valid;
@@ -324,7 +336,7 @@ struct trap_rings {
 	pthread_mutex_t timer_lock;
 	uint64_t armed;
 
-	struct ring_batch *batch[2]; /* of who has the turn, the polling thread's */
+	struct ring_batch *batch[RING_THREADS];
 	pthread_t thread;
 	cpu_set_t cpus; /* where it may run without IORING_SETUP_SQ_AFF */
 	bool started, stop;
@@ -369,6 +381,8 @@ long trap_ring_register(struct trap_req *rq);
 
 /** ring_find() - the ring behind a descriptor, and who asks. Return: the answer, or NULL. */
 struct ring_seen *ring_find(struct trap_rings *rs, pid_t tid, int fd); /* ring_find.c */
+/** ring_known() - that, if it was found a moment ago and is so still; the turn may be shared */
+struct ring_seen *ring_known(struct trap_rings *rs, pid_t tid, int fd);
 void ring_seen_clear(struct ring_seen *s);
 /** ring_new() - the structure around mapped memory; ring_free() undoes it, once nothing is used */
 struct trap_ring *ring_new(uint32_t sq_entries, uint32_t cq_entries, uint32_t flags,
@@ -537,6 +551,8 @@ void ring_rsrc_free(struct trap_ring *r);
 int ring_index_init(struct trap_rings *rs);
 /** ring_find_index() - as ring_find(), of an index that @tid has registered */
 struct ring_seen *ring_find_index(struct trap_rings *rs, pid_t tid, uint32_t index);
+/** ring_known_index() - as ring_known() */
+struct ring_seen *ring_known_index(struct trap_rings *rs, pid_t tid, uint32_t index);
 /** ring_index_end() - @r has no index any more */
 void ring_index_end(struct trap_rings *rs, const struct trap_ring *r);
 long ring_reg_fds(const struct ring_reg *g);
@@ -575,7 +591,7 @@ void ring_work_init(struct trap_rings *rs);
  * Return: whether that is so; else they are still the caller's. */
 bool ring_work_hand(struct trap_rings *rs, struct ring_list *list, bool waits);
 /** ring_work_some() - carry out a few. Return: whether there were any. */
-bool ring_work_some(struct trap_rings *rs, struct ring_batch *b);
+bool ring_work_some(struct trap_rings *rs);
 /** ring_work_finish() - all that was handed over has been begun when this returns; our turn */
 void ring_work_finish(struct trap_rings *rs);
 /** ring_work_thread() - the polling thread's part of a round; @awake: it should not sleep */
@@ -599,11 +615,13 @@ bool ring_proc_fresh(struct ring_proc *p, uint64_t ns);
 
 /* ---- ring_batch.c ------------------------------------------------------------------------- */
 
+/** ring_thread_is() - what the calling thread is from now on; at first %RING_TURN */
+void ring_thread_is(enum ring_thread which);
 struct ring_batch *ring_batch_new(void);
 void ring_batch_free(struct ring_batch *b);
 /** ring_batch_begin() - this thread submits for @who, who waits until ring_batch_end()
  * @several: commands */
-void ring_batch_begin(struct ring_batch *b, const struct ring_who *who, bool several);
+void ring_batch_begin(struct trap_rings *rs, const struct ring_who *who, bool several);
 /** ring_batch_who() - Return: for whom this thread submits, or NULL */
 const struct ring_who *ring_batch_who(void);
 /** ring_batch_stage() - take what @q's command gives the program. Return: false: not worth it. */

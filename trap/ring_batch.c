@@ -41,6 +41,12 @@ struct ring_batch {
 };
 
 static _Thread_local struct ring_batch *current;
+static _Thread_local enum ring_thread thread = RING_TURN;
+
+void ring_thread_is(enum ring_thread which)
+{
+	thread = which;
+}
 
 struct ring_batch *ring_batch_new(void)
 {
@@ -115,8 +121,10 @@ static unsigned int join(const struct iovec *v, unsigned int nr, struct iovec *o
 	return n;
 }
 
-void ring_batch_begin(struct ring_batch *b, const struct ring_who *who, bool several)
+void ring_batch_begin(struct trap_rings *rs, const struct ring_who *who, bool several)
 {
+	struct ring_batch *b = rs->batch[thread];
+
 	b->who = who;
 	b->several = several;
 	b->seq++;

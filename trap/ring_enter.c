@@ -253,6 +253,31 @@ static long enter_polled(struct trap_req *rq, struct trap_ring *r, uint32_t flag
 	return ret;
 }
 
+/*
+ * Who shares the turn has a processor of his own, and carries out himself what he submits. Two
+ * threads may enter one ring.
+ */
+static long submit_shared(struct trap_ring *r, const struct ring_who *who, uint32_t max)
+{
+	long ret;
+
+	if (atomic_flag_test_and_set(&r->submitting))
+		return TRAP_ALONE;
+	ret = ring_submit(r, who, max, RING_NOT_HANDED);
+	atomic_flag_clear(&r->submitting);
+	return ret;
+}
+
+static struct ring_seen *find(struct trap_req *rq, bool index)
+{
+	struct trap_rings *rs = rq->t->rings;
+	const uint32_t n = (uint32_t)rq->arg[0];
+
+	if (rq->shared)
+		return index ? ring_known_index(rs, rq->tid, n) : ring_known(rs, rq->tid, (int)n);
+	return index ? ring_find_index(rs, rq->tid, n) : ring_find(rs, rq->tid, (int)n);
+}
+
 long trap_ring_enter(struct trap_req *rq)
 {
 	uint32_t to_submit = (uint32_t)rq->arg[1], min = (uint32_t)rq->arg[2];
@@ -261,12 +286,9 @@ long trap_ring_enter(struct trap_req *rq)
 	struct trap_ring *r;
 	long ret = 0;
 
-	if (flags & IORING_ENTER_REGISTERED_RING)
-		s = ring_find_index(rq->t->rings, rq->tid, (uint32_t)rq->arg[0]);
-	else
-		s = ring_find(rq->t->rings, rq->tid, (int)rq->arg[0]);
+	s = find(rq, flags & IORING_ENTER_REGISTERED_RING);
 	if (!s)
-		return TRAP_CONTINUE;
+		return rq->shared ? TRAP_ALONE : TRAP_CONTINUE;
 	r = s->ring;
 	if (flags & ~ENTER_FLAGS)
 		return -EINVAL;
@@ -274,6 +296,8 @@ long trap_ring_enter(struct trap_req *rq)
 		return -EBADFD;
 	if (r->flags & IORING_SETUP_SQPOLL)
 		ret = enter_polled(rq, r, flags);
+	else if (to_submit && rq->shared)
+		ret = submit_shared(r, &s->who, to_submit);
 	else if (to_submit)
 		ret = ring_submit(r, &s->who, to_submit,
 				  flags & IORING_ENTER_GETEVENTS ? min : 0);

@@ -37,9 +37,27 @@ static int open_pidfd(pid_t tid, const struct ring_proc *proc)
 	return fd;
 }
 
+static struct ring_seen *slot(struct trap_rings *rs, pid_t tid, int fd)
+{
+	return &rs->seen[((unsigned int)tid * 31 + (unsigned int)fd) % RING_NR_SEEN];
+}
+
+/* nobody else has that thread's call, so that nobody else uses its place */
+struct ring_seen *ring_known(struct trap_rings *rs, pid_t tid, int fd)
+{
+	struct ring_seen *s = slot(rs, tid, fd);
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	if (!s->ring || s->tid != tid || s->fd != fd || s->read_at != now.tv_sec ||
+	    s->info.fd < 0 || !trap_info_same(&s->info))
+		return NULL;
+	return s;
+}
+
 struct ring_seen *ring_find(struct trap_rings *rs, pid_t tid, int fd)
 {
-	struct ring_seen *s = &rs->seen[((unsigned int)tid * 31 + (unsigned int)fd) % RING_NR_SEEN];
+	struct ring_seen *s = slot(rs, tid, fd);
 	struct trap_ring *r;
 	struct timespec now;
 	struct statx st;

@@ -102,6 +102,15 @@ struct ring_seen *ring_find_index(struct trap_rings *rs, pid_t tid, uint32_t ind
 	return &x->s;
 }
 
+struct ring_seen *ring_known_index(struct trap_rings *rs, pid_t tid, uint32_t index)
+{
+	struct ring_index *x = rs->nr_index ? find(rs, tid, index) : NULL;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return x && x->s.read_at == now.tv_sec && lives(x) ? &x->s : NULL;
+}
+
 /* Return: the index, or -errno as io_ring_add_registered_fd() */
 static int add(struct trap_rings *rs, pid_t tid, int32_t fd, uint32_t want)
 {

@@ -51,7 +51,8 @@ static void *poll_thread(void *arg)
 	bool awake, busy;
 	uint64_t now;
 
-	host_thread_io();
+	host_thread_io(RING_POLLING);
+	ring_thread_is(RING_POLLING);
 	pthread_mutex_lock(&rs->poll_lock);
 	while (!rs->stop) {
 		now = ring_now();
@@ -102,15 +103,16 @@ int ring_poll_start(struct trap_rings *rs)
 	if (rs->started)
 		return 0;
 	/* signals are the loop thread's */
-	CPU_ZERO(&rs->cpus);
-	sched_getaffinity(0, sizeof(rs->cpus), &rs->cpus);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	err = pthread_create(&rs->thread, NULL, poll_thread, rs);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	rs->started = !err;
-	if (!err)
+	if (!err) {
+		/* whoever starts it may be on one processor just now */
+		pthread_setaffinity_np(rs->thread, sizeof(rs->cpus), &rs->cpus);
 		pthread_setname_np(rs->thread, "nvmesim-sqpoll");
+	}
 	return -err;
 }
 

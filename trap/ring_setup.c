@@ -473,7 +473,7 @@ int trap_rings_init(struct trap *t)
 	pthread_mutex_init(&rs->poll_lock, NULL);
 	pthread_cond_init(&rs->poll_wake, NULL);
 	pthread_cond_init(&rs->poll_turn, NULL);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < RING_THREADS; i++) {
 		rs->batch[i] = ring_batch_new();
 		if (!rs->batch[i])
 			return -ENOMEM;
@@ -517,8 +517,8 @@ void trap_rings_free(struct trap *t)
 		rs->free_waits = w->next;
 		free(w);
 	}
-	ring_batch_free(rs->batch[0]);
-	ring_batch_free(rs->batch[1]);
+	for (int i = 0; i < RING_THREADS; i++)
+		ring_batch_free(rs->batch[i]);
 	if (rs->notify.fd >= 0)
 		close(rs->notify.fd);
 	if (rs->timer.fd >= 0)

@@ -465,7 +465,7 @@ long ring_submit(struct trap_ring *r, const struct ring_who *who, uint32_t max, 
 	struct ring_list singles;
 	uint32_t n = ring_ready(r), left, taken = 0;
 	struct ring_req *q, *head;
-	bool full = false, polled;
+	bool full = false;
 	uint32_t index;
 	int err;
 
@@ -478,9 +478,8 @@ long ring_submit(struct trap_ring *r, const struct ring_who *who, uint32_t max, 
 	r->inline_now = true;
 	r->wait_for = waits;
 	r->last_valid = false;
-	polled = r->flags & IORING_SETUP_SQPOLL;
 	ring_list_init(&singles);
-	ring_batch_begin(r->rs->batch[polled], who, n > 1);
+	ring_batch_begin(r->rs, who, n > 1);
 	for (uint32_t i = 0; i < AHEAD && i < n; i++)
 		prefetch(r, r->sq_head + i);
 	while (left) {

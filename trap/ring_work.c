@@ -45,14 +45,12 @@ void ring_mutex_init(pthread_mutex_t *m)
 
 void ring_work_init(struct trap_rings *rs)
 {
-	cpu_set_t cpus;
-
 	ring_mutex_init(&rs->work_lock);
 	ring_list_init(&rs->work);
 	rs->work_cpu = -1;
-	CPU_ZERO(&cpus);
-	sched_getaffinity(0, sizeof(cpus), &cpus);
-	rs->many_cpus = CPU_COUNT(&cpus) > 1;
+	CPU_ZERO(&rs->cpus);
+	sched_getaffinity(0, sizeof(rs->cpus), &rs->cpus);
+	rs->many_cpus = CPU_COUNT(&rs->cpus) > 1;
 }
 
 /*
@@ -136,7 +134,7 @@ static struct ring_req *take(struct trap_rings *rs, struct ring_list *list)
 	return first;
 }
 
-bool ring_work_some(struct trap_rings *rs, struct ring_batch *b)
+bool ring_work_some(struct trap_rings *rs)
 {
 	struct ring_list list;
 	struct ring_req *first;
@@ -152,7 +150,7 @@ bool ring_work_some(struct trap_rings *rs, struct ring_batch *b)
 	atomic_fetch_add(&who.proc->refs, 1);
 	who.tid = ring_proc_fresh(who.proc, PROC_NS) ? who.proc->tgid : 0;
 	who.privileged = false; /* looked at when it was submitted */
-	ring_batch_begin(b, &who, list.head->next);
+	ring_batch_begin(rs, &who, list.head->next);
 	ring_batch_fetch(&list);
 	host_plug();
 	ring_run(first->ring, &list);
@@ -165,7 +163,7 @@ bool ring_work_some(struct trap_rings *rs, struct ring_batch *b)
 
 void ring_work_finish(struct trap_rings *rs)
 {
-	while (ring_work_some(rs, rs->batch[0]))
+	while (ring_work_some(rs))
 		;
 	ring_poll_settle(rs);
 }
@@ -173,7 +171,7 @@ void ring_work_finish(struct trap_rings *rs)
 void ring_work_thread(struct trap_rings *rs, uint64_t now, bool *awake)
 {
 	atomic_store_explicit(&rs->work_cpu, sched_getcpu(), memory_order_relaxed);
-	if (ring_work_some(rs, rs->batch[1]))
+	if (ring_work_some(rs))
 		rs->linger_until = now + LINGER_NS;
 	*awake |= now < rs->linger_until;
 }
@@ -189,7 +187,7 @@ void ring_work_help(struct trap_rings *rs, struct trap_ring *r, ring_over *over,
 		pthread_mutex_unlock(&r->lock);
 		if (done)
 			return;
-		if (ring_work_some(rs, rs->batch[0]))
+		if (ring_work_some(rs))
 			continue;
 		now = ring_now();
 		if (!begun)

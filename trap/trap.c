@@ -165,6 +165,7 @@ void trap_destroy(struct trap *t)
 	trap_rings_free(t);
 	trap_sys_free(t);
 	trap_given_free(t);
+	trap_receive_free(t);
 	pthread_mutex_destroy(&t->lock);
 	pthread_mutex_destroy(&t->files_lock);
 	free(t);
@@ -192,8 +193,8 @@ struct trap *trap_new(struct dmn_machine *m, int listener, uid_t owner,
 	t->tick = (struct dmn_fd){ .ready = tick_ready };
 	t->tick.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	t->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	pthread_mutex_init(&t->lock, NULL);
-	pthread_mutex_init(&t->files_lock, NULL);
+	ring_mutex_init(&t->lock);
+	ring_mutex_init(&t->files_lock);
 
 	if (faccessat(t->proc, "self/status", R_OK, 0) < 0) {
 		snprintf(err, len, "/proc is not mounted here, and this door needs it");

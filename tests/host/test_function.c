@@ -338,7 +338,7 @@ static void *work(void *arg)
 	struct worker *w = arg;
 	uint64_t brk = w->fx.brk;
 
-	host_thread_io();
+	host_thread_io(0);
 	while (!w->stop) {
 		struct nvme_passthru_cmd cmd = {
 			.opcode = 2, .nsid = 1, .data_len = 4096, .cdw12 = 7

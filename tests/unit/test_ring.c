@@ -55,7 +55,7 @@ static int setup(void **state)
 	f->rs.t = &f->t;
 	f->rs.timer.fd = -1; /* deadlines are never reached here */
 	f->rs.armed = UINT64_MAX;
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < RING_THREADS; i++)
 		f->rs.batch[i] = ring_batch_new();
 	f->proc = (struct ring_proc){ .refs = 1, .tgid = getpid(), .mem = -1 };
 	f->who = (struct ring_who){ .tid = gettid(), .proc = &f->proc };
@@ -70,8 +70,8 @@ static int teardown(void **state)
 
 	ring_free(f->r);
 	assert_int_equal(f->proc.refs, 1);
-	ring_batch_free(f->rs.batch[0]);
-	ring_batch_free(f->rs.batch[1]);
+	for (int i = 0; i < RING_THREADS; i++)
+		ring_batch_free(f->rs.batch[i]);
 	dmn_loop_free(f->t.loop);
 	free(f);
 	return 0;

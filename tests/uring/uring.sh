@@ -13,7 +13,7 @@ B=$T/bin
 run=$B/nvmesim-run
 cd "$T" || exit 99
 nodes="/dev/nvmesim0 /dev/nvmesim0n1 /dev/nvmesim0n2"
-all="setup io hand rules chain time overflow register tags index mixed meta life signal bad"
+all="setup io hand two rules chain time overflow register tags index mixed meta life signal bad"
 
 if [ "$(id -u)" = 0 ]; then
 	nobody="setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --bounding-set=-all"
