@@ -66,7 +66,7 @@ $nobody "$B/nvmesim" -c "$B/uring.conf" --no-cuse --foreground --socket "$T/sock
 daemon=$!
 at_exit "kill $daemon 2>/dev/null"
 wait_for 10 test -S socket
-for t in io register tags index life signal bad meta; do
+for t in io two register tags index life signal bad meta; do
 	# shellcheck disable=SC2086
 	runs "attached: $t" env UR_SUPERVISOR=$daemon $nobody "$run" --attach="$T/socket" -- "$B/test_$t" $nodes
 done
