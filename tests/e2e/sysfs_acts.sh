@@ -156,7 +156,7 @@ reading() {
 	is "$(cat "$sys/class/nvme/nvme0/device/vendor")" 0x1b36 "and from there to its function"
 	c=$sys/class/nvme/nvme0
 	is "$(cat "$c/transport" "$c/address" "$c/cntlid" "$c/cntrltype" "$c/state" "$c/queue_count" | tr '\n' ' ')" \
-		"pcie 0000:01:00.0 0 io live 3 " "a controller's transport, address, cntlid, cntrltype, state, queues"
+		"pcie 0000:01:00.0 0 io live 4 " "a controller's transport, address, cntlid, cntrltype, state, queues"
 	is "$(cat "$c/model" | sed 's/ *$//') $(cat "$c/serial" | tr -d ' ')" "QEMU NVMe Ctrl deadbeef" \
 		"its model and serial"
 	ns=$sys/class/nvme/nvme0/nvme0n1
