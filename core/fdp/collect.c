@@ -9,8 +9,9 @@
  * is collected never goes where hosts write: it has outlived what it was written with.
  *
  * Collecting is done a piece at a time by commands that write, a piece for each while units are
- * low; a command that finds none left finishes what it takes. Blocks move by compare and exchange
- * of their map, so that whoever writes a block in between has its way, and no block is claimed.
+ * low; a command that finds none left finishes what it takes. Blocks move one at a time, if the map
+ * says still that they are there: whoever writes a block in between has its way, and none is
+ * claimed.
  */
 #include <string.h>
 
@@ -142,10 +143,10 @@ static uint32_t target(struct work *w, uint32_t sectors)
 }
 
 /*
- * A block whose map was @word; whoever writes it meanwhile has its way.
+ * A block that was in the victim; whoever writes it meanwhile has its way.
  * Return: false when there is nowhere to move it to.
  */
-static bool move_block(struct work *w, struct sim_fdp_ns *f, uint64_t lba, uint32_t word)
+static bool move_block(struct work *w, struct sim_fdp_ns *f, uint64_t lba)
 {
 	struct sim_fdp *g = w->g;
 	uint32_t to = target(w, f->block), written;
@@ -157,7 +158,7 @@ static bool move_block(struct work *w, struct sim_fdp_ns *f, uint64_t lba, uint3
 	written = atomic_load_explicit(&u->written, memory_order_relaxed);
 	atomic_store_explicit(&u->written, written + f->block, memory_order_release);
 	atomic_fetch_add_explicit(&f->valid[to], f->block, memory_order_relaxed);
-	if (!atomic_compare_exchange_strong(&f->map[lba], &word, fdp_mapped(to, 0))) {
+	if (!sim_fdp_map_move(f, lba, w->victim, to)) {
 		atomic_fetch_sub_explicit(&f->valid[to], f->block, memory_order_relaxed);
 		atomic_store_explicit(&u->written, written, memory_order_release);
 		return true;
@@ -176,18 +177,12 @@ static bool move_block(struct work *w, struct sim_fdp_ns *f, uint64_t lba, uint3
 /* those of the blocks from @lba on that have one index which are in the victim still */
 static bool move_blocks(struct work *w, struct sim_fdp_ns *f, uint64_t lba)
 {
-	const uint64_t blocks = f->pages * FDP_PAGE;
+	const uint64_t blocks = f->map.pages * FDP_PAGE;
 	uint64_t end = lba + (1ull << f->shift);
 
-	for (end = end < blocks ? end : blocks; lba < end; lba++) {
-		uint32_t word;
-
-		if (!fdp_page_counts(f, lba / FDP_PAGE))
-			continue;
-		word = atomic_load_explicit(&f->map[lba], memory_order_relaxed);
-		if (fdp_unit_of(word) == w->victim + 1 && !move_block(w, f, lba, word))
+	for (end = end < blocks ? end : blocks; sim_fdp_map_find(f, &lba, end, w->victim); lba++)
+		if (!move_block(w, f, lba))
 			return false;
-	}
 	return true;
 }
 

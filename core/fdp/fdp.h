@@ -3,15 +3,17 @@
  * fdp.h - Flexible Data Placement (NVMe Base 2.1, section 8.1.10): the endurance group and its
  * reclaim units. Face of core/fdp/.
  *
- * A block of a namespace is in a reclaim unit; which, its namespace's map says (map.c), 4 bytes a
- * block that survive. Where a host writes, a unit that its handle references takes the blocks
- * (place.c); the units that had them lose them. When free units run low, the collector moves what
- * is left in one to another and erases it (collect.c). Only the accounting moves: the bytes stay
- * where they are on the namespace's store, and a block's place is never needed to read it.
+ * A block of a namespace is in a reclaim unit; which, its namespace's map says (words.h), some 4
+ * bytes a block that survive. Where a host writes, a unit that its handle references takes the
+ * blocks (place.c); the units that had them lose them. When free units run low, the collector moves
+ * what is left in one to another and erases it (collect.c). Only the accounting moves: the bytes
+ * stay where they are on the namespace's store, and a block's place is never needed to read it.
  *
- * Order of locks: a slot (handle and reclaim group), then its group's collector, then its group's
- * free units or the chunks of logs; of each kind one at a time. Who makes logs shorter (tidy.c) has
- * a lock that is only tried, and tries the first two. Nobody holds one while data is copied.
+ * Order of locks: a slot (handle and reclaim group), then its group's collector, then a page of a
+ * map, then its group's free units or the chunks of logs; of each kind one at a time. Who makes
+ * logs shorter (tidy.c) has a lock that is only tried, and tries the first two. Who changes the
+ * form of a map's page (words.c) has a lock of the map, then those of pages, and no other. Nobody
+ * holds one while data is copied.
  */
 #ifndef NVMESIM_FDP_H
 #define NVMESIM_FDP_H
@@ -27,7 +29,6 @@ struct sim_fdp_ns;
 struct sim_feat;
 struct sim_lbaf;
 struct sim_ns;
-struct sim_range;
 struct sim_req;
 
 #define SIM_ENDGID		 1 /* the one Endurance Group there is, in a subsystem with FDP */
@@ -107,15 +108,17 @@ uint16_t sim_fdp_target(struct sim_req *req, struct sim_fdp_to *to);
  * namespace's endurance group has FDP disabled.
  */
 
-/** sim_fdp_prepare() - have room for where the blocks are noted, before anything is written.
- * Return: 0, or Write Fault. */
+/** sim_fdp_prepare() - have room for where the blocks are noted, before anything is written; no
+ * lock of a unit's log is held. Return: 0, or Write Fault. */
 uint16_t sim_fdp_prepare(struct sim_req *req, struct sim_ns *ns, uint64_t slba, uint64_t nlb);
-/** sim_fdp_wrote() - the blocks have been written: they are in the unit that @to names */
-void sim_fdp_wrote(struct sim_req *req, const struct sim_fdp_to *to, uint64_t slba, uint64_t nlb);
-/** sim_fdp_trim() - the blocks, of the claim @mine, are about to be deallocated: they are in no unit.
- * Before their bits are cleared, so that a block that is in a unit is an allocated one, whatever
- * kills the process. */
-void sim_fdp_trim(struct sim_ns *ns, const struct sim_range *mine, uint64_t slba, uint64_t nlb);
+/** sim_fdp_wrote() - the blocks have been written: they are in the unit that @to names; or have
+ * not, as @status says: they are where they were */
+void sim_fdp_wrote(struct sim_req *req, const struct sim_fdp_to *to, uint64_t slba, uint64_t nlb,
+		   uint16_t status);
+/** sim_fdp_trim() - the blocks are about to be deallocated: they are in no unit. Before their bits
+ * are cleared, so that a block that is in a unit is an allocated one, whatever kills the process.
+ */
+void sim_fdp_trim(struct sim_ns *ns, uint64_t slba, uint64_t nlb);
 
 /* ---- commands, log pages, features ---------------------------------------------------------- */
 

@@ -2,10 +2,10 @@
 /*
  * map.c - a namespace in the endurance group: which unit each of its blocks is in.
  *
- * The map is memory that survives. Its page of 1,024 blocks counts when the bit in front of the map
- * says so, so that a huge namespace costs what is written to it, and all of it is cleared with
- * those bits. What a unit holds (its log, its valid sectors) is not kept: a start finds it by going
- * through the pages that count, whatever became of the process before.
+ * The map is memory that survives (words.h). Its page of 1,024 blocks counts when the bit in front
+ * of the map says so, so that a huge namespace costs what is written to it, and all of it is
+ * cleared with those bits. What a unit holds (its log, its valid sectors) is not kept: a start
+ * finds it by going through the pages that count, whatever became of the process before.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,41 +15,54 @@
 #include "../persist/persist.h"
 #include "priv.h"
 
-#define MAGIC	 0x31504d464d49534eull /* "NSIMFMP1" */
+#define MAGIC	 0x32504d464d49534eull /* "NSIMFMP2" */
 #define HEAD_LEN 4096u
 
 _Static_assert(sizeof(struct fdp_map_head) <= HEAD_LEN, "in the area");
 
-/* as many blocks as the store can ever hold, so that a Format keeps the area */
-static void layout(struct sim_fdp_ns *f, uint64_t *map_off, uint64_t *reserved)
+/*
+ * As many blocks as the store can ever hold, so that a Format keeps the area: bits, the table,
+ * arrays and the heap. Return: bytes of the head and the bits.
+ */
+static uint64_t layout(struct sim_fdp_ns *f, uint64_t *table, uint64_t *dense, uint64_t *heap)
 {
 	const uint64_t blocks = f->ns->p.store->size >> FDP_SECTOR_SHIFT;
-	uint64_t words;
+	struct fdp_map *m = &f->map;
 
-	f->pages = (blocks + FDP_PAGE - 1) / FDP_PAGE;
-	words = (f->pages + 63) / 64;
-	*map_off = (HEAD_LEN + words * 8 + 4095) & ~4095ull;
-	*reserved = *map_off;
-	f->len = *map_off + f->pages * FDP_PAGE * sizeof(uint32_t);
+	m->pages = (blocks + FDP_PAGE - 1) / FDP_PAGE;
+	m->nr_ext = sim_fdp_heap_extents(m->pages);
+	*table = (HEAD_LEN + (m->pages + 63) / 64 * 8 + 4095) & ~4095ull;
+	*dense = (*table + m->pages * sizeof(struct fdp_page) + 4095) & ~4095ull;
+	*heap = *dense + m->pages * FDP_PAGE * sizeof(uint32_t);
+	f->len = *heap + (uint64_t)m->nr_ext * FDP_EXTENT;
+	return *table;
 }
 
 static int get_area(struct sim_fdp_ns *f, bool *fresh)
 {
 	const struct sim_journal_port *j = &f->g->s->journal;
-	uint64_t off, reserved;
+	uint64_t table, dense, heap, reserved = layout(f, &table, &dense, &heap);
+	struct fdp_map *m = &f->map;
+	uint8_t *area;
 
-	layout(f, &off, &reserved);
 	*fresh = true;
 	f->own_memory = !j->area;
 	if (j->area)
 		f->head = j->area(j->opaque, SIM_REC_FDP_MAP, f->ns->nsid, f->len, fresh);
 	else
 		f->head = f->len <= SIZE_MAX ? calloc(1, (size_t)f->len) : NULL;
-	if (!f->head)
+	m->ext = sim_fdp_memory(f->g, m->nr_ext * sizeof(m->ext[0]));
+	if (!f->head || !m->ext)
 		return SIM_ENOMEM;
-	f->used = (_Atomic uint64_t *)((uint8_t *)f->head + HEAD_LEN);
-	f->map = (_Atomic uint32_t *)((uint8_t *)f->head + off);
-	return j->area && j->area_reserve ? j->area_reserve(j->opaque, f->head, 0, reserved) : 0;
+	area = (uint8_t *)f->head;
+	m->port = j->area ? j : NULL;
+	m->area = f->head;
+	m->total = &f->g->map_bytes;
+	m->used = (_Atomic uint64_t *)(area + HEAD_LEN);
+	m->page = (struct fdp_page *)(area + table);
+	m->dense = (_Atomic uint32_t *)(area + dense);
+	m->heap = (_Atomic uint32_t *)(area + heap);
+	return sim_fdp_map_reserve(m, area, reserved);
 }
 
 static void put_area(struct sim_fdp_ns *f, bool forget)
@@ -60,6 +73,8 @@ static void put_area(struct sim_fdp_ns *f, bool forget)
 		free(f->head);
 	else if (f->head)
 		j->area_free(j->opaque, SIM_REC_FDP_MAP, f->ns->nsid, f->head, f->len, forget);
+	sim_fdp_memory_free(f->g, f->map.ext, f->map.nr_ext * sizeof(f->map.ext[0]));
+	atomic_fetch_sub(&f->g->map_bytes, f->map.bytes);
 }
 
 int sim_fdp_valid_grow(struct sim_fdp_ns *f, uint32_t units)
@@ -145,13 +160,10 @@ void sim_fdp_map_clear(struct sim_fdp_ns *f)
 {
 	const uint32_t units = used_units(f);
 
-	for (uint64_t w = 0; w < (f->pages + 63) / 64; w++)
-		if (atomic_load_explicit(&f->used[w], memory_order_relaxed))
-			atomic_store_explicit(&f->used[w], 0, memory_order_relaxed);
 	for (uint32_t i = 0; i < units; i++)
 		if (atomic_load_explicit(&f->valid[i], memory_order_relaxed))
 			atomic_store_explicit(&f->valid[i], 0, memory_order_relaxed);
-	sim_fdp_map_punch(f, 0, f->pages - 1);
+	sim_fdp_words_clear(&f->map);
 }
 
 /* blocks that are in units */
@@ -216,34 +228,41 @@ static void found(struct sim_fdp_ns *f, uint64_t lba, uint32_t unit)
 /* Return: blocks of a page that are in units */
 static uint32_t recover_page(struct sim_fdp_ns *f, uint64_t page)
 {
-	const uint64_t end = (page + 1) * FDP_PAGE;
+	struct fdp_words w = fdp_words(&f->map, page, 0);
+	_Atomic uint32_t *word;
+	bool lost = false;
 	uint32_t n = 0;
 
-	for (uint64_t lba = page * FDP_PAGE; lba < end; lba++) {
-		const uint32_t word = atomic_load_explicit(&f->map[lba], memory_order_relaxed);
-		uint32_t entry = fdp_unit_of(word);
+	for (uint32_t block = 0; (word = fdp_next(&w, &block, FDP_PAGE)); block++) {
+		const uint64_t lba = page * FDP_PAGE + block;
+		const uint32_t unit = fdp_unit_of(fdp_load(word)) - 1;
 
-		if (entry && is_sound(f, lba, entry - 1)) {
-			found(f, lba, entry - 1);
-			n++;
-		} else {
-			entry = 0;
+		if (unit == FDP_NONE || !is_sound(f, lba, unit)) {
+			fdp_set(word, FDP_PENDING);
+			lost = true;
+			continue;
 		}
-		if (entry != word)
-			atomic_store_explicit(&f->map[lba], entry, memory_order_relaxed);
+		found(f, lba, unit);
+		n++;
+		if (fdp_mark_of(fdp_load(word)))
+			fdp_set(word, fdp_mapped(unit, 0));
 	}
+	if (lost)
+		sim_fdp_words_undo(&f->map, page, 0, FDP_PAGE);
+	else
+		sim_fdp_words_fit(&f->map, page, true);
 	return n;
 }
 
 /* what an earlier process, killed or not, has left of the map; writes of now come later */
 static void recover(struct sim_fdp_ns *f)
 {
-	for (uint64_t page = 0; page < f->pages; page++) {
-		if (!fdp_page_counts(f, page))
-			continue;
-		atomic_fetch_add(&f->g->live, recover_page(f, page));
-		if (sim_fdp_page_drop(f, page))
-			sim_fdp_map_punch(f, page, page);
+	sim_fdp_words_start(&f->map);
+	for (uint64_t page = 0; page < f->map.pages; page++) {
+		if (!(page % 64) && !atomic_load(&f->map.used[page / 64]))
+			page += 63;
+		else if (fdp_page_counts(&f->map, page))
+			atomic_fetch_add(&f->g->live, recover_page(f, page));
 	}
 }
 

@@ -1,124 +1,210 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * page.c - pages of a namespace's map: they begin to count when a block is written, and end to when
- * none of their blocks is in a unit any more.
+ * page.c - ranges of blocks in a namespace's map, a page at a time: they are given room before they
+ * are written, put into a unit, looked for, and taken out.
  */
+#include <assert.h>
+
 #include "priv.h"
 
-static int count_page(struct sim_fdp_ns *f, uint64_t page)
+/* the end of @lba's page, or @end */
+static uint64_t page_end(uint64_t lba, uint64_t end)
 {
-	const struct sim_journal_port *j = &f->g->s->journal;
-	_Atomic uint32_t *map = f->map + page * FDP_PAGE;
-	int ret = 0;
+	const uint64_t next = (lba / FDP_PAGE + 1) * FDP_PAGE;
 
-	sim_spin_lock(&f->lock);
-	if (!fdp_page_counts(f, page)) {
-		if (!f->own_memory && j->area_reserve)
-			ret = j->area_reserve(j->opaque, f->head,
-					      (uintptr_t)map - (uintptr_t)f->head,
-					      FDP_PAGE * sizeof(*map));
-		for (uint32_t i = 0; !ret && i < FDP_PAGE; i++)
-			atomic_store_explicit(&map[i], 0, memory_order_relaxed);
-		if (!ret)
-			atomic_fetch_or(&f->used[page / 64], 1ull << (page % 64));
+	return next < end ? next : end;
+}
+
+void sim_fdp_map_undo(struct sim_fdp_ns *f, uint64_t slba, uint64_t n)
+{
+	for (uint64_t lba = slba, to; lba < slba + n; lba = to) {
+		const uint32_t lo = lba % FDP_PAGE;
+
+		to = page_end(lba, slba + n);
+		sim_fdp_words_undo(&f->map, lba / FDP_PAGE, lo, lo + (uint32_t)(to - lba));
 	}
-	sim_spin_unlock(&f->lock);
-	return ret;
 }
 
 uint16_t sim_fdp_prepare(struct sim_req *req, struct sim_ns *ns, uint64_t slba, uint64_t nlb)
 {
 	struct sim_fdp_ns *f = ns->fdp;
+	const uint64_t end = slba + nlb;
 
-	if (!f || !nlb)
-		return SIM_OK;
-	for (uint64_t p = slba / FDP_PAGE; p <= (slba + nlb - 1) / FDP_PAGE; p++) {
-		if (fdp_page_counts(f, p) || !count_page(f, p))
+	for (uint64_t lba = slba, to; f && lba < end; lba = to) {
+		const uint32_t lo = lba % FDP_PAGE;
+
+		to = page_end(lba, end);
+		if (!sim_fdp_words_add(&f->map, lba / FDP_PAGE, lo, lo + (uint32_t)(to - lba)))
 			continue;
+		sim_fdp_map_undo(f, slba, to - slba);
 		req->err_lba = slba;
 		return SIM_WRITE_FAULT;
 	}
 	return SIM_OK;
 }
 
-void sim_fdp_map_punch(struct sim_fdp_ns *f, uint64_t first, uint64_t last)
-{
-	const struct sim_journal_port *j = &f->g->s->journal;
-	const _Atomic uint32_t *map = f->map + first * FDP_PAGE;
+/** struct run - blocks that came one after another and were in the same unit, @unit, and 1; before
+ * that, @in blocks were in one, and @none in none */
+struct run {
+	struct sim_fdp_ns *f;
+	uint32_t unit;
+	uint64_t nr, in, none;
+};
 
-	if (!f->own_memory && j->area_punch)
-		j->area_punch(j->opaque, f->head, (uintptr_t)map - (uintptr_t)f->head,
-			      (last - first + 1) * FDP_PAGE * sizeof(*map));
+/* they are not there any more */
+static void left(struct run *r)
+{
+	if (r->unit) {
+		atomic_fetch_sub_explicit(&r->f->valid[r->unit - 1], (uint32_t)r->nr * r->f->block,
+					  memory_order_relaxed);
+		r->in += r->nr;
+	} else {
+		r->none += r->nr;
+	}
+	r->nr = 0;
 }
 
-bool sim_fdp_page_drop(struct sim_fdp_ns *f, uint64_t page)
+static void was_in(struct run *r, uint32_t unit)
 {
-	for (uint64_t lba = page * FDP_PAGE; lba < (page + 1) * FDP_PAGE; lba++)
-		if (atomic_load_explicit(&f->map[lba], memory_order_relaxed))
-			return false;
-	atomic_fetch_and(&f->used[page / 64], ~(1ull << (page % 64)));
-	return true;
+	if (unit != r->unit)
+		left(r);
+	r->unit = unit;
+	r->nr++;
 }
 
-/*
- * The page has blocks beside the claimed ones. If none of its blocks is in a unit and nobody else
- * is at work on any, it goes.
- */
-static void try_drop(struct sim_fdp_ns *f, const struct sim_range *mine, uint64_t page)
+uint64_t sim_fdp_map_set(struct sim_fdp_ns *f, uint64_t slba, uint64_t n, uint32_t unit)
 {
-	struct sim_ranges *rs = &f->ns->media.ranges;
-	struct sim_range all;
+	const uint32_t to = fdp_mapped(unit, 0);
+	const uint64_t end = slba + n;
+	struct run r = { .f = f };
 
-	for (uint64_t lba = page * FDP_PAGE; lba < (page + 1) * FDP_PAGE; lba++)
-		if (atomic_load_explicit(&f->map[lba], memory_order_relaxed))
-			return;
-	if (!sim_range_try(rs, &all, page * FDP_PAGE, FDP_PAGE, mine))
-		return;
-	if (sim_fdp_page_drop(f, page))
-		sim_fdp_map_punch(f, page, page);
-	sim_range_unlock(rs, &all);
+	for (uint64_t lba = slba, stop; lba < end; lba = stop) {
+		const uint64_t page = lba / FDP_PAGE;
+		uint32_t block = lba % FDP_PAGE, hi;
+		_Atomic uint32_t *word;
+		struct fdp_words w;
+
+		stop = page_end(lba, end);
+		hi = block + (uint32_t)(stop - lba);
+		fdp_page_lock(&f->map, page);
+		w = fdp_words(&f->map, page, block);
+		for (; block < hi; block++) {
+			uint32_t old, at = block;
+
+			word = fdp_next(&w, &at, hi);
+			assert(word && at == block); /* sim_fdp_prepare() */
+			old = fdp_unit_of(fdp_load(word));
+			fdp_set(word, to);
+			was_in(&r, old);
+			/* a block that was in that unit before has an entry in the log */
+			if (old != unit + 1)
+				fdp_log_add(f, unit, page * FDP_PAGE + block);
+		}
+		fdp_page_unlock(&f->map, page);
+	}
+	left(&r);
+	return r.none;
 }
 
-/* the claimed blocks of one page. Return: whether all of it is claimed, and is to be given back */
-static bool trim_page(struct sim_fdp_ns *f, const struct sim_range *mine, uint64_t slba,
-		      uint64_t end, uint64_t *gone)
+/* Return: whether the page should have another form */
+static bool none_of(struct run *r, uint64_t page, uint32_t lo, uint32_t hi)
 {
-	const uint64_t page = slba / FDP_PAGE;
+	struct fdp_map *m = &r->f->map;
+	const _Atomic uint32_t *word;
+	bool misfit = false;
+	struct fdp_words w;
 
-	if (!fdp_page_counts(f, page))
-		return false;
-	*gone += sim_fdp_map_none(f, slba, end - slba);
-	if (end - slba == FDP_PAGE)
-		return sim_fdp_page_drop(f, page);
-	try_drop(f, mine, page);
-	return false;
+	fdp_page_lock(m, page);
+	w = fdp_words(m, page, lo);
+	for (uint32_t block = lo; (word = fdp_next(&w, &block, hi)); block++)
+		was_in(r, fdp_unit_of(fdp_load(word)));
+	if (fdp_page_counts(m, page))
+		misfit = sim_fdp_words_drop(m, page, lo, hi);
+	fdp_page_unlock(m, page);
+	return misfit;
 }
 
-void sim_fdp_trim(struct sim_ns *ns, const struct sim_range *mine, uint64_t slba, uint64_t nlb)
+uint64_t sim_fdp_map_none(struct sim_fdp_ns *f, uint64_t slba, uint64_t n)
 {
-	struct sim_fdp_ns *f = ns->fdp;
-	const uint64_t end = slba + nlb;
-	uint64_t first = UINT64_MAX, last = 0, gone = 0;
+	const uint64_t end = slba + n;
+	uint64_t first = UINT64_MAX, last = 0;
+	struct run r = { .f = f };
 
-	if (!f)
-		return;
 	for (uint64_t to; slba < end; slba = to) {
-		uint64_t page = slba / FDP_PAGE;
+		const uint64_t page = slba / FDP_PAGE;
+		const uint32_t lo = slba % FDP_PAGE;
+		bool all;
 
 		/* the range may be nearly all of a huge namespace */
-		if (!(page % 64) && !atomic_load(&f->used[page / 64])) {
+		if (!(page % 64) && !atomic_load(&f->map.used[page / 64])) {
 			to = (page + 64) * FDP_PAGE;
 			continue;
 		}
-		to = (page + 1) * FDP_PAGE < end ? (page + 1) * FDP_PAGE : end;
-		if (!trim_page(f, mine, slba, to, &gone))
+		to = page_end(slba, end);
+		all = to - slba == FDP_PAGE;
+		if (!fdp_page_counts(&f->map, page) ||
+		    !none_of(&r, page, lo, lo + (uint32_t)(to - slba)))
 			continue;
-		first = page < first ? page : first;
-		last = page;
+		/* who has claimed all of it, may do that with one call for many */
+		sim_fdp_words_fit(&f->map, page, !all);
+		first = all && page < first ? page : first;
+		last = all ? page : last;
 	}
+	left(&r);
 	if (first <= last)
-		sim_fdp_map_punch(f, first, last);
+		sim_fdp_words_punch(&f->map, first, last);
+	return r.in;
+}
+
+void sim_fdp_trim(struct sim_ns *ns, uint64_t slba, uint64_t nlb)
+{
+	struct sim_fdp_ns *f = ns->fdp;
+	uint64_t gone;
+
+	if (!f)
+		return;
+	gone = sim_fdp_map_none(f, slba, nlb);
 	atomic_fetch_sub(&f->g->live, (int64_t)gone);
 	if (gone)
 		sim_fdp_tidy_gone(f->g, gone);
+}
+
+bool sim_fdp_map_find(struct sim_fdp_ns *f, uint64_t *lba, uint64_t end, uint32_t unit)
+{
+	for (uint64_t stop; *lba < end; *lba = stop) {
+		const uint64_t page = *lba / FDP_PAGE;
+		uint32_t block = *lba % FDP_PAGE, hi;
+		const _Atomic uint32_t *word;
+		struct fdp_words w;
+
+		stop = page_end(*lba, end);
+		hi = block + (uint32_t)(stop - *lba);
+		fdp_page_lock(&f->map, page);
+		w = fdp_words(&f->map, page, block);
+		while ((word = fdp_next(&w, &block, hi)) && fdp_unit_of(fdp_load(word)) != unit + 1)
+			block++;
+		fdp_page_unlock(&f->map, page);
+		*lba = page * FDP_PAGE + block;
+		if (word)
+			return true;
+	}
+	return false;
+}
+
+bool sim_fdp_map_move(struct sim_fdp_ns *f, uint64_t lba, uint32_t from, uint32_t to)
+{
+	uint32_t block = lba % FDP_PAGE;
+	_Atomic uint32_t *word;
+	struct fdp_words w;
+	bool is = false;
+
+	fdp_page_lock(&f->map, lba / FDP_PAGE);
+	w = fdp_words(&f->map, lba / FDP_PAGE, block);
+	word = fdp_next(&w, &block, block + 1);
+	if (word && fdp_unit_of(fdp_load(word)) == from + 1) {
+		fdp_set(word, fdp_mapped(to, 0));
+		is = true;
+	}
+	fdp_page_unlock(&f->map, lba / FDP_PAGE);
+	return is;
 }

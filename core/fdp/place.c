@@ -69,48 +69,6 @@ uint16_t sim_fdp_target(struct sim_req *req, struct sim_fdp_to *to)
 /* ---- writing ------------------------------------------------------------------------------------
  */
 
-/* @n blocks that were in what @word says are not there any more. Return: how many were in none */
-static uint64_t left(struct sim_fdp_ns *f, uint32_t word, uint64_t n)
-{
-	if (!word)
-		return n;
-	atomic_fetch_sub_explicit(&f->valid[word - 1], (uint32_t)n * f->block,
-				  memory_order_relaxed);
-	return 0;
-}
-
-/*
- * What the map says of [@slba, @slba + @n), which are claimed, is @word from now on: a unit, and 1,
- * whose log is held, or 0. A block that was in that unit before has an entry in the log.
- * Return: how many were in none.
- */
-static uint64_t map_to(struct sim_fdp_ns *f, uint64_t slba, uint64_t n, uint32_t word)
-{
-	_Atomic uint32_t *map = f->map + slba;
-	uint32_t before = 0;
-	uint64_t run = 0, none = 0;
-
-	for (uint64_t i = 0; i < n; i++) {
-		uint32_t old = atomic_exchange_explicit(&map[i], word, memory_order_acq_rel);
-
-		old = fdp_unit_of(old);
-		if (old != before) {
-			none += left(f, before, run);
-			before = old;
-			run = 0;
-		}
-		run++;
-		if (word && old != word)
-			fdp_log_add(f, word - 1, slba + i);
-	}
-	return none + left(f, before, run);
-}
-
-uint64_t sim_fdp_map_none(struct sim_fdp_ns *f, uint64_t slba, uint64_t n)
-{
-	return n - map_to(f, slba, n, 0);
-}
-
 /* the slot's lock is held: what it references is closed */
 static void close_unit(struct sim_fdp *g, struct fdp_slot *slot)
 {
@@ -237,7 +195,7 @@ static uint64_t fill(struct sim_fdp_ns *f, struct sim_ctrl *c, uint16_t ruhid, u
 			atomic_store_explicit(&u->written, written, memory_order_release);
 			atomic_fetch_add_explicit(&f->valid[unit], (uint32_t)n * f->block,
 						  memory_order_relaxed);
-			now_live(g, open, map_to(f, slba + done, n, unit + 1));
+			now_live(g, open, sim_fdp_map_set(f, slba + done, n, unit));
 			done += n;
 		}
 		/* a full one is left at once: the handle references an empty one then */
@@ -265,14 +223,17 @@ static void bad_pid(struct sim_req *req, const struct sim_fdp_to *to)
 	sim_fdp_event(req->ns->fdp->g, req->ctrl, FDP_EV_PID, to->ruhid, NULL, &ev);
 }
 
-void sim_fdp_wrote(struct sim_req *req, const struct sim_fdp_to *to, uint64_t slba, uint64_t nlb)
+void sim_fdp_wrote(struct sim_req *req, const struct sim_fdp_to *to, uint64_t slba, uint64_t nlb,
+		   uint16_t status)
 {
 	struct sim_fdp_ns *f = req->ns->fdp;
 	const uint64_t n = nlb;
 	struct sim_fdp *g;
 	uint32_t rg;
 
-	if (!f)
+	if (f && status)
+		sim_fdp_map_undo(f, slba, nlb);
+	if (!f || status)
 		return;
 	g = f->g;
 	rg = to->rg;

@@ -41,7 +41,7 @@ void sim_fdp_pool_init(struct sim_fdp *g)
 	const uint64_t blocks = (uint64_t)g->cap / FDP_BLOCK_MIN * 100 / (100 + g->p.op);
 	struct fdp_pool *p = &g->pool;
 
-	p->shift = blocks < 8192 ? 7 : 8;
+	p->shift = blocks < 2048 ? 7 : 8;
 	p->per = ((1u << p->shift) - FDP_CHUNK_HEAD) / FDP_ENTRY;
 	_Static_assert(((1u << 8) - FDP_CHUNK_HEAD) / FDP_ENTRY <= UINT8_MAX, "fdp_chunk.nr");
 }

@@ -15,10 +15,10 @@
 #include "../ns/ns.h"
 #include "chunk.h"
 #include "fdp.h"
+#include "words.h"
 
 #define FDP_NONE	 UINT32_MAX /* no unit */
 #define FDP_MIXED	 0xffff	    /* no handle's: what was collected from several */
-#define FDP_UNITS_MAX	 (1u << 20)
 #define FDP_CFGS_MAX	 3
 #define FDP_MAXPIDS	 127 /* 0's based */
 #define FDP_SECTOR_SHIFT 9
@@ -115,8 +115,6 @@ struct fdp_head {
 #define FDP_HEAD_LEN 16384u
 _Static_assert(sizeof(struct fdp_head) <= FDP_HEAD_LEN, "in the area");
 
-#define FDP_PAGE 1024u /* blocks whose map is a page */
-
 /**
  * struct fdp_map_head - the beginning of a namespace's map
  * @gen: of the group; @blocks: sim_media_gen(); @size: of the store
@@ -203,7 +201,9 @@ struct fdp_cfg {
  * @rgif: bits of a Placement Identifier that are the reclaim group
  * @units: of a reclaim group; unit number n is in group n % nrg
  * @nr_log: units that @log is for
- * @live: blocks that are in a unit, a few for each handle less; @over: logs are too long for that
+ * @live: blocks that are in a unit, a few for each handle less; @map_bytes: that maps take for
+ * them;
+ * @over: logs are too long for that
  * @target: by reclaim group and domain: units the collector writes to, and 1
  * @ns, @nr_ns: the namespaces that take part
  */
@@ -228,7 +228,7 @@ struct sim_fdp {
 	struct fdp_log *log;
 	struct fdp_pool pool;
 	struct fdp_tidy tidy;
-	_Atomic int64_t live;
+	_Atomic int64_t live, map_bytes;
 	_Atomic uint32_t over;
 	struct fdp_open *open;
 	struct fdp_rg *rg;
@@ -244,8 +244,7 @@ struct sim_fdp {
 
 /**
  * struct sim_fdp_ns - a namespace in the endurance group
- * @map: by LBA, the unit the block is in, and 1, and a mark of tidy.c's; 0: in none
- * @used: a bit a page of @map: it counts
+ * @map: by LBA, the unit the block is in
  * @valid: by unit, of @nr_valid, sectors of this namespace in it
  * @block: sectors of a block; @bytes: of a block with its metadata
  * @shift: LBAs that an entry of a unit's log stands for, log2
@@ -257,14 +256,12 @@ struct sim_fdp_ns {
 	struct sim_fdp *g;
 	struct sim_ns *ns;
 	struct fdp_map_head *head;
-	_Atomic uint64_t *used;
-	_Atomic uint32_t *map;
-	uint64_t len, pages;
+	struct fdp_map map;
+	uint64_t len;
 	bool own_memory;
 	_Atomic uint32_t *valid;
 	uint32_t nr_valid, block, bytes, base, span;
 	uint8_t shift;
-	_Atomic uint32_t lock; /* a page is made to count by one thread at a time */
 	_Atomic uint32_t rg;
 	uint16_t nph;
 	bool chosen;
@@ -292,32 +289,9 @@ static inline uint32_t fdp_domains(const struct sim_fdp *g)
 	return g->cfg->persistent ? g->cfg->nruh : 1;
 }
 
-static inline bool fdp_page_counts(const struct sim_fdp_ns *f, uint64_t page)
-{
-	return atomic_load_explicit(&f->used[page / 64], memory_order_acquire) >> (page % 64) & 1;
-}
-
 static inline uint32_t fdp_index(const struct sim_fdp_ns *f, uint64_t lba)
 {
 	return (f->base + (uint32_t)(lba >> f->shift)) & FDP_INDEX_MASK;
-}
-
-#define FDP_MARK_SHIFT 30 /* of a word of the map; unit numbers are below */
-
-static inline uint32_t fdp_mapped(uint32_t unit, uint32_t mark)
-{
-	return (unit + 1) | mark << FDP_MARK_SHIFT;
-}
-
-/* the unit, and 1; 0: none */
-static inline uint32_t fdp_unit_of(uint32_t word)
-{
-	return word & ((1u << FDP_MARK_SHIFT) - 1);
-}
-
-static inline uint32_t fdp_mark_of(uint32_t word)
-{
-	return word >> FDP_MARK_SHIFT;
 }
 
 /* group.c */
@@ -400,10 +374,23 @@ void sim_fdp_units_init(struct sim_fdp *g);
 /** sim_fdp_valid() - sectors of all namespaces in a unit */
 uint64_t sim_fdp_valid(const struct sim_fdp *g, uint32_t unit);
 
-/* place.c */
-/** sim_fdp_map_none() - @n blocks from @slba on, which are claimed and whose pages count, are in no
- * unit. Return: how many were in one */
+/* page.c */
+/** sim_fdp_map_undo() - what sim_fdp_prepare() has done for @n blocks from @slba on */
+void sim_fdp_map_undo(struct sim_fdp_ns *f, uint64_t slba, uint64_t n);
+/** sim_fdp_map_set() - @n blocks from @slba on, which are claimed and have a word, are in @unit,
+ * whose log is held. Return: how many were in none */
+uint64_t sim_fdp_map_set(struct sim_fdp_ns *f, uint64_t slba, uint64_t n, uint32_t unit);
+/** sim_fdp_map_none() - they have no word any more, if they had one. Return: how many were in a
+ * unit */
 uint64_t sim_fdp_map_none(struct sim_fdp_ns *f, uint64_t slba, uint64_t n);
+/** sim_fdp_map_find() - the first block of [*@lba, @end) that is in @unit, *@lba. Return: whether
+ * there is one */
+bool sim_fdp_map_find(struct sim_fdp_ns *f, uint64_t *lba, uint64_t end, uint32_t unit);
+/** sim_fdp_map_move() - the block, if it is in unit @from still, is in @to. Return: whether it was
+ */
+bool sim_fdp_map_move(struct sim_fdp_ns *f, uint64_t lba, uint32_t from, uint32_t to);
+
+/* place.c */
 /** sim_fdp_pid() - what a Placement Identifier of @f's namespace says. Return: whether it is valid
  */
 bool sim_fdp_pid(const struct sim_fdp_ns *f, uint16_t pid, uint32_t *rg, uint16_t *ph);
@@ -449,13 +436,6 @@ void sim_fdp_event(struct sim_fdp *g, struct sim_ctrl *c, enum fdp_event_row row
 void sim_fdp_history_closed(struct sim_fdp *g);
 /** sim_fdp_history_start() - FDP is enabled: what was before is another group's */
 void sim_fdp_history_start(struct sim_fdp *g);
-
-/* page.c */
-/** sim_fdp_page_drop() - if none of its blocks is in a unit, a page of the map does not count any more.
- * Nobody writes to any of its blocks. Return: whether it does not. */
-bool sim_fdp_page_drop(struct sim_fdp_ns *f, uint64_t page);
-/** sim_fdp_map_punch() - pages @first to @last of the map that do not count are no memory */
-void sim_fdp_map_punch(struct sim_fdp_ns *f, uint64_t first, uint64_t last);
 
 /* map.c */
 /** sim_fdp_map_clear() - no block is in a unit */

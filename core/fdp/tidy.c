@@ -33,10 +33,11 @@
 /* ---- when ----------------------------------------------------------------------------------- */
 
 /*
- * Chunks that logs may take: of 8 bytes for a block that is in a unit, the map has 4. A sixth of
- * a byte is left for the part of the chunks that may be free (pool.c). The constant part of these
- * is a part of the 8 bytes as well where it is not more than 3/8 of a byte; where there are fewer
- * blocks, logs are not made as short as they can be for the sake of a few pages.
+ * Chunks that logs may take: of 8 bytes for a block that is in a unit, what maps leave, which take
+ * 4 to 4.5 and a few pages that are begun. A sixth of a byte is left for the part of the chunks
+ * that may be free (pool.c). The constant part of these is a part of the 8 bytes as well where it
+ * is not more than 3/8 of a byte; where there are fewer blocks, logs are not made as short as they
+ * can be for the sake of a few pages.
  */
 static uint64_t limit(const struct sim_fdp *g)
 {
@@ -44,7 +45,9 @@ static uint64_t limit(const struct sim_fdp *g)
 	const uint64_t units = (uint64_t)atomic_load(&g->head->high) * g->p.nrg * UNIT_BYTES;
 	const uint64_t free = FDP_POOL_HOLES + FDP_POOL_ABOVE + FREE;
 	const uint64_t n = live > 0 ? (uint64_t)live : 0, most = n * 3 / 8;
-	const uint64_t bytes = n * 4 - n / 6 - (most < free ? most : free);
+	const int64_t have = atomic_load_explicit(&g->map_bytes, memory_order_relaxed);
+	const uint64_t maps = have < (int64_t)(n * 9 / 2) ? (uint64_t)have : n * 9 / 2;
+	const uint64_t bytes = n * 8 - maps - n / 6 - (most < free ? most : free);
 
 	return ((bytes > units ? bytes - units : 0) + FREE) >> g->pool.shift;
 }
@@ -184,33 +187,50 @@ static bool choose(struct sim_fdp *g, int64_t *budget)
 /* ---- what stays ------------------------------------------------------------------------------ */
 
 /*
- * Of the blocks from @lba on that have one index: is one in @unit? With @mark: and none of them was
- * told so before; one has the mark then, and none an older one.
- * Return: 1: one is, 0: none, -1: one is, and has been told.
+ * Of a page's blocks, and those before if @in is 1: is one in @unit? With @mark: and none of them
+ * was told so before; one has the mark then, and none an older one. Return: 1: one is, 0: none, -1:
+ * one is, and has been told.
  */
+static int is_in_page(struct sim_fdp_ns *f, uint64_t page, uint32_t lo, uint32_t hi, uint32_t unit,
+		      uint32_t mark, int in)
+{
+	_Atomic uint32_t *word;
+	struct fdp_words w;
+
+	fdp_page_lock(&f->map, page);
+	w = fdp_words(&f->map, page, lo);
+	for (; in >= 0 && (word = fdp_next(&w, &lo, hi)); lo++) {
+		const uint32_t is = fdp_load(word);
+
+		if (fdp_unit_of(is) != unit + 1)
+			continue;
+		if (mark && fdp_mark_of(is) == mark) {
+			in = -1;
+		} else {
+			if (mark)
+				fdp_set(word, fdp_mapped(unit, in ? 0 : mark));
+			in = 1;
+		}
+		if (!mark)
+			break;
+	}
+	fdp_page_unlock(&f->map, page);
+	return in;
+}
+
+/* the same of the blocks from @lba on that have one index, which may be more than a page's */
 static int is_in(struct sim_fdp_ns *f, uint64_t lba, uint32_t unit, uint32_t mark)
 {
-	const uint64_t blocks = f->pages * FDP_PAGE;
+	const uint64_t blocks = f->map.pages * FDP_PAGE;
 	uint64_t end = lba + (1ull << f->shift);
 	int in = 0;
 
-	for (end = end < blocks ? end : blocks; lba < end; lba++) {
-		uint32_t word, to;
+	end = end < blocks ? end : blocks;
+	for (; lba < end && in >= 0 && !(in && !mark); lba = (lba / FDP_PAGE + 1) * FDP_PAGE) {
+		const uint32_t lo = lba % FDP_PAGE;
+		const uint64_t n = end - lba < FDP_PAGE - lo ? end - lba : FDP_PAGE - lo;
 
-		if (!fdp_page_counts(f, lba / FDP_PAGE))
-			continue;
-		word = atomic_load_explicit(&f->map[lba], memory_order_relaxed);
-		while (fdp_unit_of(word) == unit + 1) {
-			if (!mark)
-				return 1;
-			if (fdp_mark_of(word) == mark)
-				return -1;
-			to = fdp_mapped(unit, in ? 0 : mark);
-			if (word == to || atomic_compare_exchange_weak(&f->map[lba], &word, to)) {
-				in = 1;
-				break;
-			}
-		}
+		in = is_in_page(f, lba / FDP_PAGE, lo, lo + (uint32_t)n, unit, mark, in);
 	}
 	return in;
 }

@@ -408,8 +408,7 @@ static uint16_t write_piece(struct copy *c, struct sim_stage_slot *slot, uint64_
 	status = sim_fdp_prepare(c->req, c->dst, c->sdlba + done, nlb);
 	if (!status)
 		status = sim_stage_commit(&c->dst->media, c->req, slot, c->sdlba + done, nlb);
-	if (!status)
-		sim_fdp_wrote(c->req, &c->to, c->sdlba + done, nlb);
+	sim_fdp_wrote(c->req, &c->to, c->sdlba + done, nlb, status);
 	return status;
 }
 

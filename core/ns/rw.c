@@ -282,8 +282,7 @@ static uint16_t write_in_place(struct sim_rw *c)
 	status = sim_fdp_prepare(c->req, c->ns, c->slba, c->nlb);
 	if (!status)
 		status = place_blocks(c);
-	if (!status)
-		sim_fdp_wrote(c->req, &c->to, c->slba, c->nlb);
+	sim_fdp_wrote(c->req, &c->to, c->slba, c->nlb, status);
 	sim_range_unlock(&m->ranges, &r);
 	return status;
 }
@@ -310,8 +309,7 @@ static uint16_t write_blocks(struct sim_rw *c, struct sim_stage_slot *slot, bool
 	if (!status)
 		status = slot ? sim_stage_commit(m, c->req, slot, c->slba, c->nlb) :
 				sim_media_write(m, c->slba, c->nlb, &c->data);
-	if (!status)
-		sim_fdp_wrote(c->req, &c->to, c->slba, c->nlb);
+	sim_fdp_wrote(c->req, &c->to, c->slba, c->nlb, status);
 	if (c->ns->zones)
 		sim_zone_write_end(&zw, status);
 	if (claim)

@@ -32,10 +32,10 @@ static uint16_t zero_with_pi(struct sim_req *req, const struct sim_pi_cmd *pi,
 	return status;
 }
 
-/* the blocks are claimed, @claim; @slot: protection information is made. Deallocated ones are placed nowhere */
-static uint16_t zero_blocks(struct sim_req *req, const struct sim_range *claim,
-			    const struct sim_fdp_to *to, struct sim_stage_slot *slot,
-			    const struct sim_pi_cmd *pi, bool deac)
+/* the blocks are claimed; @slot: protection information is made. Deallocated ones are placed
+ * nowhere */
+static uint16_t zero_blocks(struct sim_req *req, const struct sim_fdp_to *to,
+			    struct sim_stage_slot *slot, const struct sim_pi_cmd *pi, bool deac)
 {
 	struct sim_ns *ns = req->ns;
 	const uint64_t slba = sim_slba(req);
@@ -43,7 +43,7 @@ static uint16_t zero_blocks(struct sim_req *req, const struct sim_range *claim,
 	uint16_t status;
 
 	if (deac) {
-		sim_fdp_trim(ns, claim, slba, nlb);
+		sim_fdp_trim(ns, slba, nlb);
 		return sim_media_zero(&ns->media, req, slba, nlb, true);
 	}
 	status = sim_fdp_prepare(req, ns, slba, nlb);
@@ -51,8 +51,7 @@ static uint16_t zero_blocks(struct sim_req *req, const struct sim_range *claim,
 		return status;
 	status = slot ? zero_with_pi(req, pi, slot)
 		      : sim_media_zero(&ns->media, req, slba, nlb, false);
-	if (!status)
-		sim_fdp_wrote(req, to, slba, nlb);
+	sim_fdp_wrote(req, to, slba, nlb, status);
 	return status;
 }
 
@@ -89,7 +88,7 @@ uint16_t sim_nvm_write_zeroes(struct sim_req *req)
 	if (!status) {
 		sim_range_lock(&ns->media.ranges, &r, sim_slba(req), sim_nlb(req),
 			       SIM_RANGE_WRITE);
-		status = zero_blocks(req, &r, &to, staged ? &slot : NULL, &pi, deac);
+		status = zero_blocks(req, &to, staged ? &slot : NULL, &pi, deac);
 		if (ns->zones)
 			sim_zone_write_end(&zw, status);
 		sim_range_unlock(&ns->media.ranges, &r);
@@ -132,8 +131,7 @@ uint16_t sim_nvm_write_uncorrectable(struct sim_req *req)
 		req->err_lba = slba;
 		status = SIM_WRITE_FAULT;
 	}
-	if (!status)
-		sim_fdp_wrote(req, &to, slba, nlb);
+	sim_fdp_wrote(req, &to, slba, nlb, status);
 	if (req->ns->zones)
 		sim_zone_write_end(&zw, status);
 	sim_range_unlock(&m->ranges, &r);
@@ -153,7 +151,7 @@ static uint16_t deallocate(struct sim_req *req, uint64_t slba, uint64_t nlb)
 	if (!nlb)
 		return SIM_OK;
 	sim_range_lock(&m->ranges, &r, slba, nlb, SIM_RANGE_WRITE);
-	sim_fdp_trim(req->ns, &r, slba, nlb);
+	sim_fdp_trim(req->ns, slba, nlb);
 	status = sim_media_zero(m, req, slba, nlb, true);
 	sim_range_unlock(&m->ranges, &r);
 	return status;

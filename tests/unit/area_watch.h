@@ -87,17 +87,18 @@ static inline struct sim_journal_port watch_port(struct area_watch *w)
 	};
 }
 
-static inline uint64_t watch_resident(const struct watched *a)
+/* bytes of memory of @len at @mem, which begin with a page */
+static inline uint64_t watch_range(const void *mem, uint64_t len)
 {
 	unsigned char vec[1u << 14];
 	uint64_t n = 0;
 
-	for (uint64_t off = 0, part; off < a->len; off += part) {
+	for (uint64_t off = 0, part; off < len; off += part) {
 		part = sizeof(vec) * WATCH_PAGE;
-		part = a->len - off < part ? a->len - off : part;
-		if (mincore(a->mem + off, part, vec))
+		part = len - off < part ? len - off : part;
+		if (mincore((char *)(uintptr_t)mem + off, part, vec))
 			continue;
-		for (uint64_t i = 0; i < part / WATCH_PAGE; i++)
+		for (uint64_t i = 0; i < (part + WATCH_PAGE - 1) / WATCH_PAGE; i++)
 			n += vec[i] & 1 ? WATCH_PAGE : 0;
 	}
 	return n;
@@ -110,7 +111,7 @@ static inline uint64_t watch_bytes(const struct area_watch *w, uint16_t first, u
 
 	for (unsigned int i = 0; i < w->nr; i++)
 		if (w->area[i].type >= first && w->area[i].type <= last)
-			n += watch_resident(&w->area[i]);
+			n += watch_range(w->area[i].mem, w->area[i].len);
 	return n;
 }
 

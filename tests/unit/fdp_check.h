@@ -75,16 +75,18 @@ static inline uint64_t fdp_check_ns(const struct sim_fdp *g, const struct sim_fd
 	uint64_t live = 0;
 
 	for (uint64_t lba = 0; lba < f->ns->nsze; lba++) {
+		struct fdp_words w = fdp_words(&f->map, lba / FDP_PAGE, lba % FDP_PAGE);
+		uint32_t block = lba % FDP_PAGE, to;
+		const _Atomic uint32_t *word = fdp_next(&w, &block, FDP_PAGE);
 		uint64_t key;
-		uint32_t to;
 
-		if (!fdp_page_counts(f, lba / FDP_PAGE)) {
+		if (!word) {
 			lba |= FDP_PAGE - 1;
 			continue;
 		}
-		to = fdp_unit_of(f->map[lba]);
-		if (!to)
-			continue;
+		lba = lba / FDP_PAGE * FDP_PAGE + block;
+		to = fdp_unit_of(*word);
+		assert_true(to);
 		key = (uint64_t)(to - 1) << 32 | fdp_index(f, lba);
 		live++;
 		assert_true(to <= g->units * g->p.nrg);

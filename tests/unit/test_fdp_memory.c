@@ -5,9 +5,9 @@
  *
  * Counted are the resident pages of all its memory: the group, the maps, the units' counts and
  * logs. What is allowed beside (docs/design.md): what a group and its namespaces take before the
- * first write, 32 KiB, a page of each namespace's map that is not full, a chunk of each unit that
- * can be open. The cases are chosen so that a unit that holds something holds 512 blocks or more on
- * average; one in between holds as many as are left.
+ * first write, the tables of pages, 32 KiB, a page that is begun for each size of slots that a map
+ * has, a chunk of each unit that can be open. The cases are chosen so that a unit that holds
+ * something holds 512 blocks or more on average; one in between holds as many as are left.
  */
 #include "area_watch.h"
 #include "fdp_fx.h"
@@ -49,9 +49,15 @@ static struct sim_fdp *group(const struct mem *m)
 	return m->d->subsys->fdp;
 }
 
+/* all but the tables of pages */
 static uint64_t counted(const struct mem *m)
 {
-	return watch_bytes(&m->w, SIM_REC_FDP, SIM_REC_FDP_LOG);
+	const struct sim_fdp *g = group(m);
+	uint64_t n = watch_bytes(&m->w, SIM_REC_FDP, SIM_REC_FDP_LOG);
+
+	for (unsigned int i = 0; i < g->nr_ns; i++)
+		n -= watch_range(g->ns[i]->map.page, g->ns[i]->map.pages * sizeof(struct fdp_page));
+	return n;
 }
 
 /* what is there beside what blocks take, as above */
@@ -59,8 +65,12 @@ static uint64_t beside(const struct mem *m)
 {
 	const struct sim_fdp *g = group(m);
 	const uint64_t open = (uint64_t)(g->p.nruh + fdp_domains(g)) * g->p.nrg;
+	uint64_t begun = 0;
 
-	return m->before + BEYOND + (open << g->pool.shift) + g->nr_ns * PAGE;
+	for (unsigned int i = 0; i < g->nr_ns; i++)
+		for (unsigned int size = 0; size < FDP_SIZES; size++)
+			begun += g->ns[i]->map.last[size] > 0;
+	return m->before + BEYOND + (open << g->pool.shift) + begun * PAGE;
 }
 
 static uint64_t live(const struct mem *m)

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "fdp_fx.h"
+#include "fdp_check.h"
+#include "mock_store.h"
 
 #define KILLS  60
 #define BLOCKS 1024u
@@ -228,22 +230,35 @@ static void test_anything(void **state)
 	for (unsigned int round = 0; round < 200; round++) {
 		struct memj_item *group, *map;
 		struct sim_fdp_ru ru[128];
+		const struct fdp_map *m;
+		size_t table, heap;
 		struct ffx x;
 		int64_t n;
 
 		ffx_params(&x);
 		x.p.fdp.persistent = round % 2;
 		ffx_up(&x);
+		/* all blocks of two pages, or some of them */
 		for (uint32_t i = 0; i < 4096; i += 8)
-			ffx_write(&x, i / 8 % 2, i * 5 % 2040, 8);
+			ffx_write(&x, i / 8 % 2, i * 5 % 2040, round % 4 < 2 ? 8 : 1);
+		for (uint32_t i = 0; i < 40 && round % 8 == 7; i++)
+			ffx_trim(&x, i * 40, 30);
+		m = &x.d->subsys->fdp->ns[0]->map;
+		table = (size_t)((uint8_t *)m->page - (uint8_t *)m->area);
+		heap = (size_t)((uint8_t *)m->heap - (uint8_t *)m->area);
 		ffx_down(&x);
 		group = memj_find(&x.j, 'a', 11, 1);
 		map = memj_find(&x.j, 'a', 12, 1);
 		for (unsigned int i = 0; i < 40; i++) {
-			/* slots and units; the map */
+			/* slots and units; the map: entries of two pages and their words */
 			rng = rng * 6364136223846793005 + 1442695040888963407;
 			((uint8_t *)group->buf)[16384 + (rng >> 33) % 8192] ^= (uint8_t)(rng >> 20);
-			((uint8_t *)map->buf)[8192 + (rng >> 30) % 8192] ^= (uint8_t)(rng >> 12);
+			((uint8_t *)map->buf)[table + 4096 + (rng >> 30) % 8192] ^=
+				(uint8_t)(rng >> 12);
+			((uint8_t *)map->buf)[heap + (rng >> 28) % 4096] ^= (uint8_t)(rng >> 9);
+			if (i % 8 == 0)
+				((uint8_t *)map->buf)[table + (rng >> 40) % 32] ^=
+					(uint8_t)(rng >> 16);
 		}
 		ffx_up(&x);
 		for (uint32_t i = 0; i < 8192; i += 8)
@@ -251,8 +266,39 @@ static void test_anything(void **state)
 		n = sim_fdp_rus(x.d->subsys, 0, 128, ru);
 		for (int64_t i = 0; i < n; i++)
 			assert_true(ru[i].valid <= ru[i].written && ru[i].written <= 256 * KIB);
+		fdp_check(x.d->subsys);
 		ffx_end(&x);
 	}
+}
+
+/* a write that fails leaves its blocks where they were, and those that were in no unit in none */
+static void test_failed(void **state)
+{
+	const struct fdp_map *map;
+	struct mock_store m;
+	struct ffx x;
+	int64_t bytes;
+
+	ffx_params(&x);
+	mock_init(&m, x.p.ns_bytes);
+	x.p.ns.store = &m.st;
+	ffx_up(&x);
+	map = &x.d->subsys->fdp->ns[0]->map;
+	for (uint32_t i = 0; i < 64; i++)
+		ffx_write(&x, 0, i * 8, 1);
+	bytes = map->bytes;
+	m.map_err = m.write_err = m.zero_err = m.check_err = SIM_EIO;
+	for (uint32_t i = 0; i < 64; i++) {
+		assert_int_not_equal(ffx_io(&x, OP_WRITE, 1, 1, i * 8, 6, 0, 6 * 4096), 0);
+		assert_int_not_equal(ffx_io(&x, OP_WRITE_ZEROES, 1, 1, i * 8 + 1024, 6, 0, 0), 0);
+	}
+	m.map_err = m.write_err = m.zero_err = m.check_err = 0;
+	assert_int_equal(fdp_check(x.d->subsys).live, 64);
+	assert_true(map->bytes <= bytes);
+	assert_false(fdp_page_counts(map, 1));
+	ffx_down(&x);
+	mock_free(&m);
+	memj_free(&x.j);
 }
 
 int main(void)
@@ -261,6 +307,7 @@ int main(void)
 		cmocka_unit_test(test_kill),
 		cmocka_unit_test(test_other_configuration),
 		cmocka_unit_test(test_anything),
+		cmocka_unit_test(test_failed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
