@@ -2,9 +2,10 @@
 /*
  * chunk.h - logs, and the chunks that they are made of; private to core/fdp/.
  *
- * Which blocks a unit holds, or held, its log says: 3 bytes each. It is a ring of chunks of one
- * pool, so that a log takes what is in it and at most a part of one chunk more, whatever units
- * there are and whatever blocks.
+ * Which blocks a unit holds, or held, its log says: 3 bytes each. It is a ring of chunks of a pool,
+ * so that a log takes what is in it and at most a part of one chunk more, whatever units there are
+ * and whatever blocks. Where a chunk of half the size is enough for the end of a log, that is one
+ * of another pool.
  *
  * A log is its unit's: whoever may write to the unit, or collect it, holds the lock that guards it
  * (sim_fdp_hold()). The pool's lock guards which chunk is whose, and is held last.
@@ -21,9 +22,13 @@
 #define FDP_INDEX_MASK 0xffffffu
 #define FDP_SLAB_SHIFT 15 /* chunks of a slab, log2 */
 
-/* bytes that the pool may have free; a forty-second of what is used comes to that */
-#define FDP_POOL_HOLES 4096u
-#define FDP_POOL_ABOVE 4096u
+/* bytes that a pool may have free; a forty-second of what is used comes to that */
+#define FDP_POOL_HOLES 2048u
+#define FDP_POOL_ABOVE 2048u
+
+/* of a chunk's number: it is in the pool of small ones */
+#define FDP_SMALL (1u << 31)
+#define FDP_POOLS 2
 
 /**
  * struct fdp_chunk - entries of a log
@@ -44,7 +49,7 @@ _Static_assert(offsetof(struct fdp_chunk, entry) == 13, "three words and a byte"
 /**
  * struct fdp_log - of a unit
  * @first: chunk, and 1; 0: it is empty. Of a free unit: the next one in the list of these, and 1
- * @chunks: that it has
+ * @chunks: that it has; one that is no small one counts as two
  * @mark: what the map's words of the unit's blocks are marked with, or 0: see tidy.c
  * @twice: entries that stand for the same block are to be looked for
  * @busy: somebody goes through it
@@ -68,7 +73,8 @@ struct fdp_segment {
 };
 
 /**
- * struct fdp_pool - the chunks
+ * struct fdp_pool - the chunks of one size
+ * @kind: 0 or FDP_SMALL, a part of all their numbers
  * @slab: where they are, by the slab; @nr_slab: there are; @segments: the newest first
  * @shift: bytes of a chunk, log2; @per: entries it has room for
  * @top: chunks from there on are not in use; @touched: from there on they cost nothing
@@ -78,7 +84,7 @@ struct fdp_segment {
 struct fdp_pool {
 	_Atomic uint32_t lock;
 	uint8_t shift;
-	uint32_t per;
+	uint32_t per, kind;
 	struct fdp_segment *segments;
 	uint8_t **slab;
 	uint32_t nr_slab;
@@ -86,11 +92,18 @@ struct fdp_pool {
 	_Atomic uint32_t used, taken;
 };
 
-static inline struct fdp_chunk *fdp_chunk(const struct fdp_pool *p, uint32_t i)
+static inline const struct fdp_pool *fdp_pool_of(const struct fdp_pool *pools, uint32_t i)
 {
+	return &pools[i / FDP_SMALL];
+}
+
+/* of the @pools there are */
+static inline struct fdp_chunk *fdp_chunk(const struct fdp_pool *pools, uint32_t i)
+{
+	const struct fdp_pool *p = fdp_pool_of(pools, i);
 	const uint32_t in_slab = i & ((1u << FDP_SLAB_SHIFT) - 1);
 
-	return (struct fdp_chunk *)(void *)(p->slab[i >> FDP_SLAB_SHIFT] +
+	return (struct fdp_chunk *)(void *)(p->slab[(i & ~FDP_SMALL) >> FDP_SLAB_SHIFT] +
 					    ((size_t)in_slab << p->shift));
 }
 

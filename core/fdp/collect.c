@@ -211,7 +211,7 @@ static bool next_entry(struct sim_fdp *g, struct fdp_rg *r, uint32_t *index)
 	struct fdp_log *log = &g->log[r->victim - 1];
 
 	while (log->first) {
-		const struct fdp_chunk *c = fdp_chunk(&g->pool, log->first - 1);
+		const struct fdp_chunk *c = fdp_chunk(g->pool, log->first - 1);
 
 		if (r->cursor < c->nr) {
 			*index = fdp_entry(c, r->cursor);

@@ -3,7 +3,7 @@
  * pool.c - chunks of logs: taken, given back, and moved together so that what is not used is no
  * memory.
  *
- * The pool is addresses for all chunks that there can ever be. Chunks are taken from the free ones
+ * A pool is addresses for all chunks that there can ever be. Chunks are taken from the free ones
  * below the top, or at the top. Where too many are free, the topmost chunk's contents go to one of
  * them: chunks know their neighbours, so that this is a copy of one chunk, whatever log it is in.
  */
@@ -34,15 +34,20 @@ static bool is_high(const struct fdp_pool *p)
 /* ---- memory --------------------------------------------------------------------------------- */
 
 /*
- * The ends of logs are half a chunk each, the links of chunks 13 bytes: small units have small ones
+ * The links of chunks are 13 bytes each, and the end of a log is half empty: small units have small
+ * chunks.
  */
 void sim_fdp_pool_init(struct sim_fdp *g)
 {
 	const uint64_t blocks = (uint64_t)g->cap / FDP_BLOCK_MIN * 100 / (100 + g->p.op);
-	struct fdp_pool *p = &g->pool;
 
-	p->shift = blocks < 2048 ? 7 : 8;
-	p->per = ((1u << p->shift) - FDP_CHUNK_HEAD) / FDP_ENTRY;
+	for (unsigned int i = 0; i < FDP_POOLS; i++) {
+		struct fdp_pool *p = &g->pool[i];
+
+		p->shift = (uint8_t)((blocks < 2048 ? 7 : 8) - i);
+		p->per = ((1u << p->shift) - FDP_CHUNK_HEAD) / FDP_ENTRY;
+		p->kind = i * FDP_SMALL;
+	}
 	_Static_assert(((1u << 8) - FDP_CHUNK_HEAD) / FDP_ENTRY <= UINT8_MAX, "fdp_chunk.nr");
 }
 
@@ -52,9 +57,8 @@ static uint64_t slab_len(const struct fdp_pool *p)
 }
 
 /* @n more slabs, for whose addresses there is room */
-static int add_segment(struct sim_fdp *g, uint32_t n)
+static int add_segment(struct sim_fdp *g, struct fdp_pool *p, uint32_t n)
 {
-	struct fdp_pool *p = &g->pool;
 	struct fdp_segment *seg = malloc(sizeof(*seg));
 
 	if (!seg)
@@ -71,134 +75,203 @@ static int add_segment(struct sim_fdp *g, uint32_t n)
 	return 0;
 }
 
-/* A log is never longer than its unit has sectors: blocks are not smaller. */
-int sim_fdp_pool_room(struct sim_fdp *g, uint64_t units)
+static int have_room(struct sim_fdp *g, struct fdp_pool *p, uint64_t chunks)
 {
-	struct fdp_pool *p = &g->pool;
-	const uint64_t chunks = units * ((g->cap + p->per - 1) / p->per + 1);
 	const uint64_t slabs = (chunks + SLAB_CHUNKS - 1) / SLAB_CHUNKS;
 	uint8_t **slab;
 
 	if (slabs <= p->nr_slab)
 		return 0;
-	if (slabs >= UINT32_MAX / SLAB_CHUNKS)
+	if (slabs >= FDP_SMALL / SLAB_CHUNKS)
 		return SIM_ENOMEM;
 	slab = realloc((void *)p->slab, (size_t)slabs * sizeof(*slab));
 	if (!slab)
 		return SIM_ENOMEM;
 	p->slab = slab;
-	return add_segment(g, (uint32_t)slabs - p->nr_slab);
+	return add_segment(g, p, (uint32_t)slabs - p->nr_slab);
+}
+
+/*
+ * A log is never longer than its unit has sectors: blocks are not smaller. It may be of small
+ * chunks alone.
+ */
+int sim_fdp_pool_room(struct sim_fdp *g, uint64_t units)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < FDP_POOLS && !ret; i++) {
+		const uint32_t per = g->pool[i].per;
+
+		ret = have_room(g, &g->pool[i], units * ((g->cap + per - 1) / per + 1));
+	}
+	return ret;
 }
 
 void sim_fdp_pool_drop(struct sim_fdp *g)
 {
-	struct fdp_pool *p = &g->pool;
+	for (unsigned int i = 0; i < FDP_POOLS; i++) {
+		struct fdp_pool *p = &g->pool[i];
 
-	for (struct fdp_segment *seg = p->segments, *next; seg; seg = next) {
-		next = seg->next;
-		sim_fdp_memory_free(g, seg->mem, seg->len);
-		free(seg);
+		for (struct fdp_segment *seg = p->segments, *next; seg; seg = next) {
+			next = seg->next;
+			sim_fdp_memory_free(g, seg->mem, seg->len);
+			free(seg);
+		}
+		free((void *)p->slab);
+		*p = (struct fdp_pool){ .shift = p->shift, .per = p->per, .kind = p->kind };
 	}
-	free((void *)p->slab);
-	*p = (struct fdp_pool){ .shift = p->shift, .per = p->per };
 }
 
 /* ---- taking and giving back ------------------------------------------------------------------ */
 
-/* the lock is held */
-static void unlist(struct fdp_pool *p, uint32_t i)
+/* one of the pool's, by its place in it; else a chunk has its number */
+static struct fdp_chunk *chunk_at(const struct fdp_pool *p, uint32_t at)
 {
-	struct fdp_chunk *c = fdp_chunk(p, i);
+	return fdp_chunk(p - p->kind / FDP_SMALL, at | p->kind);
+}
+
+/* the lock is held */
+static void unlist(struct fdp_pool *p, uint32_t at)
+{
+	struct fdp_chunk *c = chunk_at(p, at);
 
 	if (c->prev)
-		fdp_chunk(p, c->prev - 1)->next = c->next;
+		chunk_at(p, c->prev - 1)->next = c->next;
 	else
 		p->free = c->next;
 	if (c->next)
-		fdp_chunk(p, c->next - 1)->prev = c->prev;
+		chunk_at(p, c->next - 1)->prev = c->prev;
 }
 
-static uint32_t take(struct sim_fdp *g, uint32_t unit)
+static uint32_t take(struct fdp_pool *p, uint32_t unit)
 {
-	struct fdp_pool *p = &g->pool;
 	struct fdp_chunk *c;
-	uint32_t i;
+	uint32_t at;
 
 	sim_spin_lock(&p->lock);
-	i = p->free - 1;
+	at = p->free - 1;
 	if (p->free) {
-		unlist(p, i);
+		unlist(p, at);
 	} else {
-		i = p->top++;
-		assert(i >> FDP_SLAB_SHIFT < p->nr_slab);
+		at = p->top++;
+		assert(at >> FDP_SLAB_SHIFT < p->nr_slab);
 		if (p->touched < p->top)
 			p->touched = p->top;
 	}
-	c = fdp_chunk(p, i);
+	c = chunk_at(p, at);
 	c->owner = unit + 1;
-	c->next = c->prev = i;
+	c->next = c->prev = at | p->kind;
 	c->nr = 0;
 	atomic_store_explicit(&p->used, atomic_load(&p->used) + 1, memory_order_relaxed);
 	atomic_store_explicit(&p->taken, atomic_load(&p->taken) + 1, memory_order_relaxed);
 	sim_spin_unlock(&p->lock);
-	return i;
+	return at | p->kind;
 }
 
-static void give_back(struct fdp_pool *p, uint32_t i)
+static void give_back(struct sim_fdp *g, uint32_t i)
 {
-	struct fdp_chunk *c = fdp_chunk(p, i);
+	struct fdp_pool *p = &g->pool[i / FDP_SMALL];
+	struct fdp_chunk *c = fdp_chunk(g->pool, i);
+	const uint32_t at = i & ~FDP_SMALL;
 
 	sim_spin_lock(&p->lock);
 	c->owner = 0;
 	c->prev = 0;
 	c->next = p->free;
 	if (p->free)
-		fdp_chunk(p, p->free - 1)->prev = i + 1;
-	p->free = i + 1;
+		chunk_at(p, p->free - 1)->prev = at + 1;
+	p->free = at + 1;
 	atomic_store_explicit(&p->used, atomic_load(&p->used) - 1, memory_order_relaxed);
 	sim_spin_unlock(&p->lock);
 }
 
 /* ---- logs ------------------------------------------------------------------------------------ */
 
-struct fdp_chunk *sim_fdp_log_more(struct sim_fdp *g, uint32_t unit)
+/* chunk @to takes the place and the entries of @from in the unit's log, and @from is nobody's */
+static void replace(struct sim_fdp *g, uint32_t unit, uint32_t from, uint32_t to)
 {
-	struct fdp_pool *p = &g->pool;
+	struct fdp_chunk *old = fdp_chunk(g->pool, from), *new = fdp_chunk(g->pool, to);
 	struct fdp_log *log = &g->log[unit];
-	const uint32_t i = take(g, unit), first = log->first - 1;
-	struct fdp_chunk *c = fdp_chunk(p, i), *head;
+
+	memcpy(new->entry, old->entry, (size_t)old->nr * FDP_ENTRY);
+	new->nr = old->nr;
+	if (old->next != from) {
+		new->next = old->next;
+		new->prev = old->prev;
+		fdp_chunk(g->pool, new->next)->prev = to;
+		fdp_chunk(g->pool, new->prev)->next = to;
+	}
+	if (log->first == from + 1)
+		log->first = to + 1;
+	atomic_fetch_add_explicit(&log->chunks, fdp_chunks(to) - fdp_chunks(from),
+				  memory_order_relaxed);
+	give_back(g, from);
+}
+
+/* another chunk, a small one, at the end */
+static struct fdp_chunk *append(struct sim_fdp *g, uint32_t unit)
+{
+	struct fdp_log *log = &g->log[unit];
+	const uint32_t i = take(&g->pool[1], unit), first = log->first - 1;
+	struct fdp_chunk *c = fdp_chunk(g->pool, i), *head;
 
 	if (log->first) {
-		head = fdp_chunk(p, first);
+		head = fdp_chunk(g->pool, first);
 		c->next = first;
 		c->prev = head->prev;
-		fdp_chunk(p, head->prev)->next = i;
+		fdp_chunk(g->pool, head->prev)->next = i;
 		head->prev = i;
 	} else {
 		log->first = i + 1;
 	}
 	atomic_fetch_add_explicit(&log->chunks, 1, memory_order_relaxed);
+	return c;
+}
+
+struct fdp_chunk *sim_fdp_log_more(struct sim_fdp *g, uint32_t unit)
+{
+	const struct fdp_log *log = &g->log[unit];
+	const uint32_t last = log->first ? fdp_chunk(g->pool, log->first - 1)->prev : 0;
+	struct fdp_chunk *c;
+
+	/* who goes through the log may be at that chunk */
+	if (last & FDP_SMALL && !log->busy) {
+		const uint32_t i = take(&g->pool[0], unit);
+
+		replace(g, unit, last, i);
+		c = fdp_chunk(g->pool, i);
+	} else {
+		c = append(g, unit);
+	}
 	sim_fdp_tidy_check(g);
 	return c;
 }
 
+void sim_fdp_log_end(struct sim_fdp *g, uint32_t unit)
+{
+	const uint32_t first = g->log[unit].first;
+	const uint32_t last = first ? fdp_chunk(g->pool, first - 1)->prev : FDP_SMALL;
+
+	if (!(last & FDP_SMALL) && fdp_chunk(g->pool, last)->nr <= g->pool[1].per)
+		replace(g, unit, last, take(&g->pool[1], unit));
+}
+
 uint32_t sim_fdp_log_less(struct sim_fdp *g, uint32_t unit, uint32_t i)
 {
-	struct fdp_pool *p = &g->pool;
 	struct fdp_log *log = &g->log[unit];
-	struct fdp_chunk *c = fdp_chunk(p, i);
+	struct fdp_chunk *c = fdp_chunk(g->pool, i);
 	const uint32_t next = c->next;
 
 	if (next == i) {
 		log->first = 0;
 	} else {
-		fdp_chunk(p, c->prev)->next = next;
-		fdp_chunk(p, next)->prev = c->prev;
+		fdp_chunk(g->pool, c->prev)->next = next;
+		fdp_chunk(g->pool, next)->prev = c->prev;
 		if (log->first == i + 1)
 			log->first = next + 1;
 	}
-	atomic_fetch_sub_explicit(&log->chunks, 1, memory_order_relaxed);
-	give_back(p, i);
+	atomic_fetch_sub_explicit(&log->chunks, fdp_chunks(i), memory_order_relaxed);
+	give_back(g, i);
 	return next;
 }
 
@@ -215,10 +288,9 @@ void sim_fdp_log_clear(struct sim_fdp *g, uint32_t unit)
 /* ---- what is not used is no memory ----------------------------------------------------------- */
 
 /* memory from chunk @from on goes back, in the segment of the last one; the lock is held */
-static void punch(struct sim_fdp *g, uint32_t from)
+static void punch(struct sim_fdp *g, struct fdp_pool *p, uint32_t from)
 {
 	const struct sim_journal_port *j = &g->s->journal;
-	struct fdp_pool *p = &g->pool;
 	const struct fdp_segment *seg = p->segments;
 	uint32_t least;
 
@@ -236,23 +308,21 @@ static void punch(struct sim_fdp *g, uint32_t from)
 }
 
 /* The lock is held. Return: whether the topmost chunk is one that is used, and should be moved */
-static bool sweep(struct sim_fdp *g)
+static bool sweep(struct sim_fdp *g, struct fdp_pool *p)
 {
-	struct fdp_pool *p = &g->pool;
 	uint32_t n = SWEEP;
 
-	while (n && p->top && !fdp_chunk(p, p->top - 1)->owner) {
+	while (n && p->top && !chunk_at(p, p->top - 1)->owner) {
 		unlist(p, --p->top);
 		n--;
 	}
 	if (is_high(p))
-		punch(g, p->top);
+		punch(g, p, p->top);
 	return n && has_holes(p);
 }
 
-bool sim_fdp_pool_loose(struct sim_fdp *g)
+static bool is_loose(struct fdp_pool *p)
 {
-	struct fdp_pool *p = &g->pool;
 	bool loose;
 
 	sim_spin_lock(&p->lock);
@@ -261,20 +331,29 @@ bool sim_fdp_pool_loose(struct sim_fdp *g)
 	return loose;
 }
 
-/* the topmost chunk, @from, goes to a free one; both locks are held */
-static void move(struct sim_fdp *g, uint32_t unit, uint32_t from)
+bool sim_fdp_pool_loose(struct sim_fdp *g)
 {
-	struct fdp_pool *p = &g->pool;
-	const uint32_t to = p->free - 1;
-	struct fdp_chunk *old = fdp_chunk(p, from), *new = fdp_chunk(p, to);
+	bool loose = false;
 
-	unlist(p, to);
+	for (unsigned int i = 0; i < FDP_POOLS; i++)
+		loose |= is_loose(&g->pool[i]);
+	return loose;
+}
+
+/* the topmost chunk, at @from, goes to a free one; both locks are held */
+static void move(struct sim_fdp *g, struct fdp_pool *p, uint32_t unit, uint32_t from)
+{
+	const uint32_t at = p->free - 1, to = at | p->kind;
+	struct fdp_chunk *old = chunk_at(p, from), *new = chunk_at(p, at);
+
+	unlist(p, at);
 	memcpy(new, old, (size_t)1 << p->shift);
+	from |= p->kind;
 	if (old->next == from) {
 		new->next = new->prev = to;
 	} else {
-		fdp_chunk(p, new->next)->prev = to;
-		fdp_chunk(p, new->prev)->next = to;
+		fdp_chunk(g->pool, new->next)->prev = to;
+		fdp_chunk(g->pool, new->prev)->next = to;
 	}
 	if (g->log[unit].first == from + 1)
 		g->log[unit].first = to + 1;
@@ -283,27 +362,35 @@ static void move(struct sim_fdp *g, uint32_t unit, uint32_t from)
 	p->top--;
 }
 
-bool sim_fdp_pool_shrink(struct sim_fdp *g)
+/* a step towards fewer. Return: whether it was one */
+static bool shrink(struct sim_fdp *g, struct fdp_pool *p)
 {
-	struct fdp_pool *p = &g->pool;
 	_Atomic uint32_t *held;
 	uint32_t top, unit;
 	bool more;
 
 	sim_spin_lock(&p->lock);
-	more = sweep(g);
+	more = sweep(g, p);
 	top = p->top - 1;
-	unit = more ? fdp_chunk(p, top)->owner - 1 : 0;
+	unit = more ? chunk_at(p, top)->owner - 1 : 0;
 	sim_spin_unlock(&p->lock);
 	if (!more)
-		return sim_fdp_pool_loose(g);
+		return is_loose(p);
 	held = sim_fdp_hold(g, unit);
 	if (!held)
 		return false;
 	sim_spin_lock(&p->lock);
-	if (p->free && p->top - 1 == top && fdp_chunk(p, top)->owner == unit + 1)
-		move(g, unit, top);
+	if (p->free && p->top - 1 == top && chunk_at(p, top)->owner == unit + 1)
+		move(g, p, unit, top);
 	sim_spin_unlock(&p->lock);
 	sim_spin_unlock(held);
 	return true;
+}
+
+bool sim_fdp_pool_shrink(struct sim_fdp *g)
+{
+	for (unsigned int i = 0; i < FDP_POOLS; i++)
+		if (is_loose(&g->pool[i]) && shrink(g, &g->pool[i]))
+			return true;
+	return false;
 }

@@ -167,7 +167,7 @@ struct fdp_rg {
  * @unit: whose log is being gone through, and 1; @begun: it was begun with; @at: the next chunk;
  *        @marks: entries for the same block are told apart
  * @hand, @looked: of the search for the next unit; @best: so far, and 1; @won of @chunks: of it
- * @idle: sim_fdp.pool.taken from which on it is worth searching
+ * @idle: fdp_taken() from which on it is worth searching
  * @armed: a timer will come
  */
 struct fdp_tidy {
@@ -226,7 +226,7 @@ struct sim_fdp {
 
 	uint32_t units, nr_log;
 	struct fdp_log *log;
-	struct fdp_pool pool;
+	struct fdp_pool pool[FDP_POOLS];
 	struct fdp_tidy tidy;
 	_Atomic int64_t live, map_bytes;
 	_Atomic uint32_t over;
@@ -313,8 +313,11 @@ void sim_fdp_pool_init(struct sim_fdp *g);
 /** sim_fdp_pool_room() - addresses for the logs of @units units. Return: 0 or %SIM_ENOMEM */
 int sim_fdp_pool_room(struct sim_fdp *g, uint64_t units);
 void sim_fdp_pool_drop(struct sim_fdp *g);
-/** sim_fdp_log_more() - another chunk, empty, at the end of @unit's log */
+/** sim_fdp_log_more() - room for an entry at the end of @unit's log. Return: the chunk */
 struct fdp_chunk *sim_fdp_log_more(struct sim_fdp *g, uint32_t unit);
+/** sim_fdp_log_end() - the end of @unit's log is no larger than it has to be; nobody goes through
+ * it */
+void sim_fdp_log_end(struct sim_fdp *g, uint32_t unit);
 /** sim_fdp_log_less() - @unit's log without its chunk @i. Return: the one that came after it */
 uint32_t sim_fdp_log_less(struct sim_fdp *g, uint32_t unit, uint32_t i);
 /** sim_fdp_log_clear() - without any, and nobody goes through it any more */
@@ -325,23 +328,41 @@ bool sim_fdp_pool_loose(struct sim_fdp *g);
  * was one */
 bool sim_fdp_pool_shrink(struct sim_fdp *g);
 
-/* the last chunk of a log, or NULL: it has none */
-static inline struct fdp_chunk *fdp_log_last(const struct sim_fdp *g, uint32_t unit)
+/* chunks that were ever taken */
+static inline uint32_t fdp_taken(const struct sim_fdp *g)
 {
-	const uint32_t first = g->log[unit].first;
+	return atomic_load_explicit(&g->pool[0].taken, memory_order_relaxed) +
+	       atomic_load_explicit(&g->pool[1].taken, memory_order_relaxed);
+}
 
-	return first ? fdp_chunk(&g->pool, fdp_chunk(&g->pool, first - 1)->prev) : NULL;
+/* small chunks that @i takes the room of */
+static inline uint32_t fdp_chunks(uint32_t i)
+{
+	return i & FDP_SMALL ? 1 : 2;
+}
+
+/* bytes of those that logs have */
+static inline uint64_t fdp_used(const struct sim_fdp *g)
+{
+	uint64_t n = 0;
+
+	for (unsigned int i = 0; i < FDP_POOLS; i++)
+		n += (uint64_t)atomic_load_explicit(&g->pool[i].used, memory_order_relaxed)
+		     << g->pool[i].shift;
+	return n;
 }
 
 /* an entry for a block of @f at the end of a log; that of a block before it may be its own, too */
 static inline void fdp_log_add(struct sim_fdp_ns *f, uint32_t unit, uint64_t lba)
 {
-	struct fdp_chunk *c = fdp_log_last(f->g, unit);
-	const uint32_t index = fdp_index(f, lba);
+	const struct fdp_pool *pools = f->g->pool;
+	const uint32_t first = f->g->log[unit].first, index = fdp_index(f, lba);
+	const uint32_t last = first ? fdp_chunk(pools, first - 1)->prev : 0;
+	struct fdp_chunk *c = first ? fdp_chunk(pools, last) : NULL;
 
 	if (f->shift && c && c->nr && fdp_entry(c, c->nr - 1) == index)
 		return;
-	if (!c || c->nr == f->g->pool.per)
+	if (!c || c->nr == fdp_pool_of(pools, last)->per)
 		c = sim_fdp_log_more(f->g, unit);
 	fdp_entry_put(c, c->nr++, index);
 }

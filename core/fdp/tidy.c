@@ -17,13 +17,16 @@
 
 #include "priv.h"
 
-#define FREE	   (8u << 10) /* bytes that logs may take whatever there is */
+#define FREE	   (16u << 10) /* bytes that logs may take whatever there is */
+#define BEGUN	   (12u << 10) /* of units' counts, their logs and extents */
 #define WINDOW	   64u	      /* units that are looked at, at least, before one is chosen */
 #define SHARE	   16u	      /* the part of a log that is to be gained, at least */
 #define LOOK	   4u	      /* a look at a unit, in looks at a block */
 #define MOVE	   16u	      /* moving a chunk, likewise; freeing some */
 #define FREED	   32u	      /* chunks that are freed at a time, of a unit that holds nothing */
 #define UNIT_BYTES (sizeof(struct fdp_unit) + sizeof(struct fdp_log) + sizeof(uint32_t))
+#define AHEAD	   8u	      /* entries */
+#define IN_CACHE   (1u << 20) /* bytes of maps that are likely to be in a cache */
 #define RUN_BUDGET 32768u
 #define RUN_NS	   1000000ull  /* between two turns of the timer */
 #define FIRST_NS   20000000ull /* until the first one */
@@ -33,32 +36,31 @@
 /* ---- when ----------------------------------------------------------------------------------- */
 
 /*
- * Chunks that logs may take: of 8 bytes for a block that is in a unit, what maps leave, which take
- * 4 to 4.5 and a few pages that are begun. A sixth of a byte is left for the part of the chunks
- * that may be free (pool.c). The constant part of these is a part of the 8 bytes as well where it
- * is not more than 3/8 of a byte; where there are fewer blocks, logs are not made as short as they
- * can be for the sake of a few pages.
+ * Bytes of chunks that logs may take: of 8 bytes for a block that is in a unit, what maps leave,
+ * which take 4 to 4.3 and a few pages that are begun. An eighth of a byte is left for the part of
+ * the chunks that may be free (pool.c). The constant part of these, and pages of arrays that are
+ * begun, are a part of the 8 bytes as well where that is not more than 3/8 of a byte; where there
+ * are fewer blocks, logs are not made as short as they can be for the sake of a few pages.
  */
 static uint64_t limit(const struct sim_fdp *g)
 {
 	const int64_t live = atomic_load_explicit(&g->live, memory_order_relaxed);
 	const uint64_t units = (uint64_t)atomic_load(&g->head->high) * g->p.nrg * UNIT_BYTES;
-	const uint64_t free = FDP_POOL_HOLES + FDP_POOL_ABOVE + FREE;
+	const uint64_t free = FDP_POOLS * (FDP_POOL_HOLES + FDP_POOL_ABOVE) + BEGUN + FREE;
 	const uint64_t n = live > 0 ? (uint64_t)live : 0, most = n * 3 / 8;
 	const int64_t have = atomic_load_explicit(&g->map_bytes, memory_order_relaxed);
 	const uint64_t maps = have < (int64_t)(n * 9 / 2) ? (uint64_t)have : n * 9 / 2;
-	const uint64_t bytes = n * 8 - maps - n / 6 - (most < free ? most : free);
+	const uint64_t bytes = n * 8 - maps - n / 8 - (most < free ? most : free);
 
-	return ((bytes > units ? bytes - units : 0) + FREE) >> g->pool.shift;
+	return (bytes > units ? bytes - units : 0) + FREE;
 }
 
 /* whether logs are too long, and something has happened since that was found not to be helped */
 static bool is_too_long(const struct sim_fdp *g)
 {
-	const uint32_t taken = atomic_load_explicit(&g->pool.taken, memory_order_relaxed);
-
-	return atomic_load_explicit(&g->pool.used, memory_order_relaxed) > limit(g) &&
-	       (int32_t)(taken - atomic_load_explicit(&g->tidy.idle, memory_order_relaxed)) >= 0;
+	return fdp_used(g) > limit(g) &&
+	       (int32_t)(fdp_taken(g) -
+			 atomic_load_explicit(&g->tidy.idle, memory_order_relaxed)) >= 0;
 }
 
 void sim_fdp_tidy_check(struct sim_fdp *g)
@@ -120,12 +122,14 @@ _Atomic uint32_t *sim_fdp_hold(struct sim_fdp *g, uint32_t unit)
 static uint32_t gain(const struct sim_fdp *g, uint32_t unit)
 {
 	const uint32_t n = atomic_load_explicit(&g->log[unit].chunks, memory_order_relaxed);
-	uint64_t blocks = 0, need;
+	const struct fdp_pool *pools = g->pool;
+	uint64_t blocks = 0, need, end;
 
 	for (unsigned int i = 0; i < g->nr_ns && n; i++)
 		blocks += atomic_load_explicit(&g->ns[i]->valid[unit], memory_order_relaxed) /
 			  g->ns[i]->block;
-	need = (blocks + g->pool.per - 1) / g->pool.per;
+	end = blocks % pools[0].per;
+	need = blocks / pools[0].per * 2 + (end ? 1 : 0) + (end > pools[1].per);
 	return n > need ? n - (uint32_t)need : 0;
 }
 
@@ -138,8 +142,8 @@ static bool is_worth(uint32_t won, uint32_t chunks)
 static bool is_good(const struct sim_fdp *g, const struct fdp_tidy *t)
 {
 	const int64_t live = atomic_load_explicit(&g->live, memory_order_relaxed);
-	const uint64_t used = atomic_load_explicit(&g->pool.used, memory_order_relaxed);
-	const uint64_t need = (live > 0 ? (uint64_t)live : 0) / g->pool.per;
+	const uint64_t used = fdp_used(g) >> g->pool[1].shift;
+	const uint64_t need = (live > 0 ? (uint64_t)live : 0) * 2 / g->pool[0].per;
 
 	return used <= need || t->won * used * 2 >= t->chunks * (used - need);
 }
@@ -180,7 +184,7 @@ static bool choose(struct sim_fdp *g, int64_t *budget)
 	t->begun = false;
 	t->best = t->looked = 0;
 	if (!t->unit) /* until there is more of it */
-		atomic_store(&t->idle, atomic_load(&g->pool.taken) + WINDOW / 4 + units / WINDOW);
+		atomic_store(&t->idle, fdp_taken(g) + WINDOW / 4 + units / WINDOW);
 	return t->unit;
 }
 
@@ -257,10 +261,11 @@ static bool stays(const struct sim_fdp *g, uint32_t unit, uint32_t index, uint32
 /* ---- how ------------------------------------------------------------------------------------ */
 
 /* entries of chunk @i go to what is left of the one before */
-static void join(const struct fdp_pool *p, uint32_t i)
+static void join(const struct fdp_pool *pools, uint32_t i)
 {
-	struct fdp_chunk *c = fdp_chunk(p, i), *before = fdp_chunk(p, c->prev);
-	const uint32_t room = p->per - before->nr, n = room < c->nr ? room : c->nr;
+	struct fdp_chunk *c = fdp_chunk(pools, i), *before = fdp_chunk(pools, c->prev);
+	const uint32_t room = fdp_pool_of(pools, c->prev)->per - before->nr;
+	const uint32_t n = room < c->nr ? room : c->nr;
 
 	memcpy(before->entry + before->nr * FDP_ENTRY, c->entry, (size_t)n * FDP_ENTRY);
 	memmove(c->entry, c->entry + n * FDP_ENTRY, (size_t)(c->nr - n) * FDP_ENTRY);
@@ -268,25 +273,45 @@ static void join(const struct fdp_pool *p, uint32_t i)
 	c->nr = (uint8_t)(c->nr - n);
 }
 
+/* entries behind @k are looked at soon: where there is much, waiting for memory is most of a look
+ */
+static void look_ahead(const struct sim_fdp *g, const struct fdp_chunk *c, uint32_t k)
+{
+	if (atomic_load_explicit(&g->map_bytes, memory_order_relaxed) < IN_CACHE)
+		return;
+	for (uint32_t ahead = AHEAD; ahead; ahead -= AHEAD / 2) {
+		const uint32_t index = k + ahead < c->nr ? fdp_entry(c, k + ahead) : 0;
+
+		for (unsigned int i = 0; i < g->nr_ns && k + ahead < c->nr; i++) {
+			struct sim_fdp_ns *f = g->ns[i];
+			const uint32_t at = (index - f->base) & FDP_INDEX_MASK;
+
+			if (at < f->span)
+				fdp_soon(&f->map, (uint64_t)at << f->shift, ahead == AHEAD);
+		}
+	}
+}
+
 /* Return: whether that was the last chunk */
 static bool do_chunk(struct sim_fdp *g, uint32_t unit)
 {
 	struct fdp_tidy *t = &g->tidy;
 	struct fdp_log *log = &g->log[unit];
-	struct fdp_chunk *c = fdp_chunk(&g->pool, t->at);
+	struct fdp_chunk *c = fdp_chunk(g->pool, t->at);
 	const uint32_t mark = t->marks ? log->mark : 0, i = t->at, first = log->first - 1;
 	uint32_t n = 0;
 
 	for (uint32_t k = 0; k < c->nr; k++) {
 		const uint32_t index = fdp_entry(c, k);
 
+		look_ahead(g, c, k);
 		if (stays(g, unit, index, mark))
 			fdp_entry_put(c, n++, index);
 	}
 	c->nr = (uint8_t)n;
 	t->at = c->next;
 	if (i != first)
-		join(&g->pool, i);
+		join(g->pool, i);
 	if (!c->nr)
 		sim_fdp_log_less(g, unit, i);
 	return t->at == first;
@@ -319,6 +344,7 @@ static void end(struct sim_fdp *g, uint32_t unit)
 	struct fdp_log *log = &g->log[unit];
 
 	log->busy = false;
+	sim_fdp_log_end(g, unit);
 	log->twice = !g->tidy.marks && is_worth(gain(g, unit), atomic_load(&log->chunks));
 	g->tidy.unit = 0;
 }
@@ -348,7 +374,7 @@ static uint32_t do_unit(struct sim_fdp *g, uint32_t unit)
 		else
 			t->at = log->first - 1;
 	} else {
-		looks = fdp_chunk(&g->pool, t->at)->nr + 1;
+		looks = fdp_chunk(g->pool, t->at)->nr + 1;
 		if (do_chunk(g, unit))
 			end(g, unit);
 	}
@@ -412,7 +438,7 @@ void sim_fdp_tidy(struct sim_fdp *g, uint64_t budget)
 
 void sim_fdp_tidy_gone(struct sim_fdp *g, uint64_t blocks)
 {
-	atomic_store(&g->tidy.idle, atomic_load(&g->pool.taken));
+	atomic_store(&g->tidy.idle, fdp_taken(g));
 	if (!is_too_long(g) && !atomic_load(&g->over))
 		return;
 	sim_fdp_tidy(g, blocks < GONE_MAX / GONE ? blocks * GONE : GONE_MAX);

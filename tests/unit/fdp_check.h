@@ -29,36 +29,40 @@ static inline int fdp_check_order(const void *a, const void *b)
 static inline uint64_t fdp_check_ring(const struct sim_fdp *g, uint32_t unit, uint64_t *list,
 				      uint32_t *chunks)
 {
-	const struct fdp_pool *p = &g->pool;
 	const uint32_t first = g->log[unit].first - 1;
 	uint32_t i = first, nr = 0;
 	uint64_t n = 0;
 
 	do {
-		const struct fdp_chunk *c = fdp_chunk(p, i);
+		const struct fdp_pool *p = fdp_pool_of(g->pool, i);
+		const struct fdp_chunk *c = fdp_chunk(g->pool, i);
 
-		assert_true(i < p->top);
+		assert_true((i & ~FDP_SMALL) < p->top);
 		assert_int_equal(c->owner, unit + 1);
-		assert_int_equal(fdp_chunk(p, c->next)->prev, i);
+		assert_int_equal(fdp_chunk(g->pool, c->next)->prev, i);
 		assert_true(c->nr <= p->per);
 		for (uint32_t k = 0; k < c->nr; k++)
 			list[n++] = (uint64_t)unit << 32 | fdp_entry(c, k);
+		chunks[i / FDP_SMALL]++;
+		nr += fdp_chunks(i);
 		i = c->next;
-		nr++;
 	} while (i != first);
 	assert_int_equal(nr, g->log[unit].chunks);
-	*chunks += nr;
 	return n;
 }
 
-static inline void fdp_check_free(const struct fdp_pool *p, uint32_t used)
+static inline void fdp_check_free(const struct sim_fdp *g, unsigned int pool, uint32_t used)
 {
+	const struct fdp_pool *p = &g->pool[pool];
 	uint32_t n = 0, before = 0;
 
-	for (uint32_t i = p->free; i; i = fdp_chunk(p, i - 1)->next) {
+	for (uint32_t i = p->free, next; i; i = next) {
+		const struct fdp_chunk *c = fdp_chunk(g->pool, (i - 1) | p->kind);
+
 		assert_true(i <= p->top);
-		assert_int_equal(fdp_chunk(p, i - 1)->owner, 0);
-		assert_int_equal(fdp_chunk(p, i - 1)->prev, before);
+		assert_int_equal(c->owner, 0);
+		assert_int_equal(c->prev, before);
+		next = c->next;
 		before = i;
 		n++;
 	}
@@ -106,15 +110,18 @@ static inline struct fdp_check fdp_check(const struct sim_subsys *s)
 {
 	const struct sim_fdp *g = s->fdp;
 	struct fdp_check found = { 0 };
-	uint64_t *list = malloc(((uint64_t)g->pool.top + 1) * g->pool.per * sizeof(*list));
+	uint64_t *list = malloc(((uint64_t)g->pool[0].top * g->pool[0].per +
+				 (uint64_t)g->pool[1].top * g->pool[1].per + 1) *
+				sizeof(*list));
 	int64_t live = g->live;
-	uint32_t chunks = 0;
+	uint32_t chunks[FDP_POOLS] = { 0 };
 
 	assert_non_null(list);
 	for (uint32_t u = 0; u < atomic_load(&g->head->high) * g->p.nrg; u++)
 		if (fdp_state(g->unit[u].word) != FDP_FREE && g->log[u].first)
-			found.entries += fdp_check_ring(g, u, list + found.entries, &chunks);
-	fdp_check_free(&g->pool, chunks);
+			found.entries += fdp_check_ring(g, u, list + found.entries, chunks);
+	for (unsigned int i = 0; i < FDP_POOLS; i++)
+		fdp_check_free(g, i, chunks[i]);
 	qsort(list, found.entries, sizeof(*list), fdp_check_order);
 	for (uint64_t i = 0; i < found.entries; i++)
 		found.apart += !i || list[i] != list[i - 1];
