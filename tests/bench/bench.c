@@ -264,10 +264,11 @@ static void table(const struct bench_core *c, const struct bench_zones *z,
 		putchar('\n');
 	}
 	printf("\nmemory of data placement, bytes a written block    at worst   after a start"
-	       "   before, KiB\n");
+	       "   before, KiB   table, KiB\n");
 	for (unsigned int i = 0; i < BENCH_FDP_LOADS; i++)
-		printf("  %-46s %10.2f %15.2f %13.0f\n", c->fdp_mem[i].name, c->fdp_mem[i].worst,
-		       c->fdp_mem[i].again, c->fdp_mem[i].fixed / 1024);
+		printf("  %-46s %10.2f %15.2f %13.0f %12.0f\n", c->fdp_mem[i].name,
+		       c->fdp_mem[i].worst, c->fdp_mem[i].again, c->fdp_mem[i].fixed / 1024,
+		       c->fdp_mem[i].table / 1024);
 	printf("  %-46s %10.2f\n", "the worst", bench_fdp_worst(c->fdp_mem));
 
 	bench_zones_table(z);
@@ -302,9 +303,10 @@ static void json(const struct bench_core *c, const struct bench_zones *z,
 		       c->plain[op]);
 	printf("],\"fdp_bytes_a_block\":%.2f,\"fdp_memory\":[", bench_fdp_worst(c->fdp_mem));
 	for (unsigned int i = 0; i < BENCH_FDP_LOADS; i++)
-		printf("%s{\"name\":\"%s\",\"worst\":%.2f,\"again\":%.2f,\"fixed_bytes\":%.0f}",
-		       i ? "," : "", c->fdp_mem[i].name, c->fdp_mem[i].worst,
-		       c->fdp_mem[i].again, c->fdp_mem[i].fixed);
+		printf("%s{\"name\":\"%s\",\"worst\":%.2f,\"again\":%.2f,\"fixed_bytes\":%.0f,"
+		       "\"table_bytes\":%.0f}",
+		       i ? "," : "", c->fdp_mem[i].name, c->fdp_mem[i].worst, c->fdp_mem[i].again,
+		       c->fdp_mem[i].fixed, c->fdp_mem[i].table);
 	printf("]},\"zoned\":");
 	bench_zones_json(z);
 	printf(",\"doors\":{");

@@ -62,6 +62,8 @@ enum bench_core_op {
 	CORE_WRITE_128K_FDP,
 	CORE_WRITE_4K_ANY, /* anywhere in 64 MiB, of which all is written again and again */
 	CORE_WRITE_4K_ANY_FDP,
+	CORE_WRITE_4K_NEW, /* all of it, in no order, after it was deallocated */
+	CORE_WRITE_4K_NEW_FDP,
 	CORE_NR_OPS
 };
 
@@ -69,13 +71,14 @@ enum bench_core_op {
  * struct bench_fdp_mem - memory that data placement takes for a block that is written
  * @name:  what a host does
  * @worst: bytes, at its worst; @again: after a start
- * @fixed: bytes that it takes before there is one; they are not in the others
+ * @fixed: bytes that it takes before there is one; @table: of the tables of pages, at most; they
+ * are not in the others
  */
 struct bench_fdp_mem {
 	const char *name;
-	double worst, again, fixed;
+	double worst, again, fixed, table;
 };
-#define BENCH_FDP_LOADS 7
+#define BENCH_FDP_LOADS 12
 
 /** bench_fdp_worst() - the worst of all of them */
 double bench_fdp_worst(const struct bench_fdp_mem *mem);

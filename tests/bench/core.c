@@ -40,18 +40,26 @@ static const struct {
 	[CORE_IDENTIFY] = { "Identify Controller", true, 0x06, FMT_NONE, 0x01, 4096, 0 },
 	[CORE_READ_4K] = { "Read 4 KiB", false, 0x02, FMT_NONE, 0, 4096, 0 },
 	[CORE_WRITE_4K] = { "Write 4 KiB", false, 0x01, FMT_NONE, 0, 4096, 0 },
-	[CORE_READ_4K_16] = { "Read 4 KiB, 16-bit guard", false, 0x02, FMT_16, 0, 4096, CORE_READ_4K },
-	[CORE_WRITE_4K_16] = { "Write 4 KiB, 16-bit guard", false, 0x01, FMT_16, 0, 4096, CORE_WRITE_4K },
-	[CORE_WRITE_4K_32] = { "Write 4 KiB, 32-bit guard", false, 0x01, FMT_32, 0, 4096, CORE_WRITE_4K },
-	[CORE_WRITE_4K_64] = { "Write 4 KiB, 64-bit guard", false, 0x01, FMT_64, 0, 4096, CORE_WRITE_4K },
+	[CORE_READ_4K_16] = { "Read 4 KiB, 16-bit guard", false, 0x02, FMT_16, 0, 4096,
+			      CORE_READ_4K },
+	[CORE_WRITE_4K_16] = { "Write 4 KiB, 16-bit guard", false, 0x01, FMT_16, 0, 4096,
+			       CORE_WRITE_4K },
+	[CORE_WRITE_4K_32] = { "Write 4 KiB, 32-bit guard", false, 0x01, FMT_32, 0, 4096,
+			       CORE_WRITE_4K },
+	[CORE_WRITE_4K_64] = { "Write 4 KiB, 64-bit guard", false, 0x01, FMT_64, 0, 4096,
+			       CORE_WRITE_4K },
 	[CORE_READ_128K] = { "Read 128 KiB", false, 0x02, FMT_NONE, 0, 131072, 0 },
 	[CORE_WRITE_128K] = { "Write 128 KiB", false, 0x01, FMT_NONE, 0, 131072, 0 },
-	[CORE_READ_128K_16] = { "Read 128 KiB, 16-bit guard", false, 0x02, FMT_16, 0, 131072, CORE_READ_128K },
-	[CORE_WRITE_128K_16] = { "Write 128 KiB, 16-bit guard", false, 0x01, FMT_16, 0, 131072, CORE_WRITE_128K },
-	[CORE_WRITE_128K_32] = { "Write 128 KiB, 32-bit guard", false, 0x01, FMT_32, 0, 131072, CORE_WRITE_128K },
-	[CORE_WRITE_128K_64] = { "Write 128 KiB, 64-bit guard", false, 0x01, FMT_64, 0, 131072, CORE_WRITE_128K },
-	[CORE_WRITE_4K_16_TUPLES] = { "Write 4 KiB, the host's tuples", false, 0x01, FMT_16, 0, 4096,
-				      CORE_WRITE_4K },
+	[CORE_READ_128K_16] = { "Read 128 KiB, 16-bit guard", false, 0x02, FMT_16, 0, 131072,
+				CORE_READ_128K },
+	[CORE_WRITE_128K_16] = { "Write 128 KiB, 16-bit guard", false, 0x01, FMT_16, 0, 131072,
+				 CORE_WRITE_128K },
+	[CORE_WRITE_128K_32] = { "Write 128 KiB, 32-bit guard", false, 0x01, FMT_32, 0, 131072,
+				 CORE_WRITE_128K },
+	[CORE_WRITE_128K_64] = { "Write 128 KiB, 64-bit guard", false, 0x01, FMT_64, 0, 131072,
+				 CORE_WRITE_128K },
+	[CORE_WRITE_4K_16_TUPLES] = { "Write 4 KiB, the host's tuples", false, 0x01, FMT_16, 0,
+				      4096, CORE_WRITE_4K },
 	[CORE_READ_128K_16_TUPLES] = { "Read 128 KiB, tuples passed on", false, 0x02, FMT_16, 0,
 				       131072, CORE_READ_128K },
 	[CORE_WRITE_128K_16_TUPLES] = { "Write 128 KiB, the host's tuples", false, 0x01, FMT_16, 0,
@@ -63,17 +71,27 @@ static const struct {
 	[CORE_WRITE_4K_ANY] = { "Write 4 KiB anywhere", false, 0x01, FMT_NONE, 0, 4096, 0 },
 	[CORE_WRITE_4K_ANY_FDP] = { "Write 4 KiB anywhere, placement", false, 0x01, FMT_NONE, 0,
 				    4096, CORE_WRITE_4K_ANY },
+	[CORE_WRITE_4K_NEW] = { "Write 4 KiB anywhere, first", false, 0x01, FMT_NONE, 0, 4096, 0 },
+	[CORE_WRITE_4K_NEW_FDP] = { "Write 4 KiB anywhere, first, placement", false, 0x01, FMT_NONE,
+				    0, 4096, CORE_WRITE_4K_NEW },
 };
 
 static bool is_fdp(enum bench_core_op op)
 {
-	return op == CORE_WRITE_4K_FDP || op == CORE_WRITE_128K_FDP || op == CORE_WRITE_4K_ANY_FDP;
+	return op == CORE_WRITE_4K_FDP || op == CORE_WRITE_128K_FDP ||
+	       op == CORE_WRITE_4K_ANY_FDP || op == CORE_WRITE_4K_NEW_FDP;
 }
 
 /* a block of the namespace; else the commands go through the set, again and again */
 static bool is_any(enum bench_core_op op)
 {
 	return op == CORE_WRITE_4K_ANY || op == CORE_WRITE_4K_ANY_FDP;
+}
+
+/* a block that is not allocated */
+static bool is_new(enum bench_core_op op)
+{
+	return op == CORE_WRITE_4K_NEW || op == CORE_WRITE_4K_NEW_FDP;
 }
 
 struct rig {
@@ -173,14 +191,28 @@ static bool has_tuples(enum bench_core_op op)
 	       op == CORE_WRITE_128K_16_TUPLES;
 }
 
+static int deallocate_all(struct rings *r, uint32_t *range)
+{
+	uint32_t sqe[16] = { 0x09, FMT_NONE + 1 };
+
+	range[0] = range[2] = range[3] = 0;
+	range[1] = NS_BYTES / BLOCK;
+	rings_prps(sqe, range, 16, NULL);
+	sqe[11] = 4;
+	return rings_exec(r, &r->io, sqe);
+}
+
 /* ns for @rounds commands, or a negative number when one failed */
 static double time_cmds(struct rings *r, enum bench_core_op op, unsigned int rounds, void *buf,
 			uint64_t *list)
 {
 	struct rings_queue *q = ops[op].admin ? &r->admin : &r->io;
 	static uint32_t seed;
-	uint64_t begun = bench_now();
+	uint64_t begun;
 
+	if (is_new(op) && deallocate_all(r, buf))
+		return -1;
+	begun = bench_now();
 	for (unsigned int i = 0; i < rounds; i++) {
 		uint32_t sqe[16] = { ops[op].opcode };
 
@@ -193,6 +225,8 @@ static double time_cmds(struct rings *r, enum bench_core_op op, unsigned int rou
 			seed = seed * 1664525 + 1013904223;
 			if (is_any(op))
 				sqe[10] = (uint32_t)(seed * (NS_BYTES / BLOCK) >> 32);
+			if (is_new(op)) /* each once, in no order */
+				sqe[10] = i * 0x9e3779b1u % (NS_BYTES / BLOCK);
 			sqe[12] = ops[op].bytes / BLOCK - 1;
 			if (ops[op].fmt != FMT_NONE)
 				sqe[12] |= PRACT | 7u << 26; /* and check all three on reads */
@@ -238,7 +272,7 @@ double bench_memcpy(unsigned int rounds, const void *buf, size_t bytes)
 static int measure(struct rig rig[2], enum bench_core_op op, unsigned int rounds, void *buf,
 		   uint64_t *list, struct bench_core *res)
 {
-	unsigned int batch = rounds / BATCHES + 1;
+	unsigned int batch = is_new(op) && rounds > 1000 ? NS_BYTES / BLOCK : rounds / BATCHES + 1;
 	struct rings *r = &rig[is_fdp(op)].rings;
 	uint64_t cmd[BATCHES], copy[BATCHES] = { 0 }, plain[BATCHES] = { 0 }, p50, p99;
 

@@ -2,11 +2,13 @@
 /*
  * fdp_memory.c - what Flexible Data Placement keeps of blocks that were written: resident bytes of
  * its areas, by what a host does to its namespaces. They are looked at all the while, and what
- * counts is the worst. A start comes after each: what it makes anew is counted as well.
+ * counts is the worst. A start comes after each: what it makes anew is counted as well. The tables
+ * of pages, whose size follows from the capacity, are counted by themselves.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../core/fdp/priv.h"
 #include "../../core/persist/persist.h"
 #include "../../store/store.h"
 #include "../unit/area_watch.h"
@@ -15,6 +17,7 @@
 
 #define MIB	(1ull << 20)
 #define GIB	(1ull << 30)
+#define TIB	(1ull << 40)
 #define MAX_NS	2
 #define SAMPLES 8 /* of each step */
 
@@ -50,15 +53,25 @@ static uint64_t blocks(const struct rig *r, unsigned int ns)
 	return r->load->bytes[ns] / r->load->block[ns];
 }
 
-static uint64_t bytes(const struct rig *r)
+static uint64_t table(const struct rig *r)
 {
-	return watch_bytes(&r->watch, SIM_REC_FDP, SIM_REC_FDP_LOG);
+	const struct sim_fdp *g = r->s->fdp;
+	uint64_t n = 0;
+
+	for (unsigned int i = 0; i < g->nr_ns; i++)
+		n += watch_range(g->ns[i]->map.page, g->ns[i]->map.pages * sizeof(struct fdp_page));
+	return n;
 }
 
-/* bytes a block that is written now, without what the group took before; from 2^16 blocks on */
+static uint64_t bytes(const struct rig *r)
+{
+	return watch_bytes(&r->watch, SIM_REC_FDP, SIM_REC_FDP_LOG) - table(r);
+}
+
+/* bytes a block that is written now, without what the group took before; from 2^17 blocks on */
 static double now(const struct rig *r)
 {
-	return r->live < 1u << 16 ? 0 : ((double)bytes(r) - (double)r->fixed) / (double)r->live;
+	return r->live < 1u << 17 ? 0 : ((double)bytes(r) - (double)r->fixed) / (double)r->live;
 }
 
 static void sample(struct rig *r)
@@ -66,6 +79,7 @@ static void sample(struct rig *r)
 	const double one = now(r);
 
 	r->res->worst = one > r->res->worst ? one : r->res->worst;
+	r->res->table = (double)table(r) > r->res->table ? (double)table(r) : r->res->table;
 }
 
 /* Write Zeroes: what is placed is the same, and there is no data */
@@ -148,26 +162,112 @@ static int mixed(struct rig *r)
 	return 0;
 }
 
-/* all but 16 MiB of each 128 */
-static int trim(struct rig *r)
+static int deallocate(struct rig *r, uint64_t lba, uint64_t n)
 {
-	const uint64_t part = 16 * MIB / r->load->block[0];
 	uint32_t sqe[16] = { 0x09, 1 }, *range = r->buf;
 
-	if (over(r))
-		return -1;
-	for (uint64_t lba = 0; lba < blocks(r, 0); lba += 8 * part) {
-		range[0] = 0;
-		range[1] = (uint32_t)(7 * part);
-		range[2] = (uint32_t)lba;
-		range[3] = 0;
-		rings_prps(sqe, range, 16, NULL);
-		sqe[11] = 4;
-		if (rings_exec(&r->rings, &r->rings.io, sqe))
+	range[0] = 0;
+	range[1] = (uint32_t)n;
+	range[2] = (uint32_t)lba;
+	range[3] = 0;
+	rings_prps(sqe, range, 16, NULL);
+	sqe[11] = 4;
+	r->live -= n;
+	return rings_exec(&r->rings, &r->rings.io, sqe);
+}
+
+/* of all that is written, the first 7 eighths of each @part bytes */
+static int trim_parts(struct rig *r, uint64_t part)
+{
+	const uint64_t n = part / r->load->block[0];
+
+	for (uint64_t lba = 0; lba < blocks(r, 0); lba += n) {
+		if (deallocate(r, lba, n / 8 * 7))
 			return -1;
-		r->live -= 7 * part;
 		sample(r);
 	}
+	return 0;
+}
+
+static int trim(struct rig *r)
+{
+	return over(r) || trim_parts(r, 128 * MIB) ? -1 : 0;
+}
+
+static int trim_small(struct rig *r)
+{
+	return over(r) || trim_parts(r, 16 * MIB) ? -1 : 0;
+}
+
+/* each number below @n, a power of two, for one such number: there is no order in them */
+static uint64_t mix(uint64_t i, uint64_t n)
+{
+	unsigned int half = 1;
+
+	while (1ull << 2 * half < n)
+		half++;
+	for (unsigned int k = 0; k < 3; k++) {
+		i = (i * 0x9e3779b97f4a7c15 + 0x7f4a7c15) & (n - 1);
+		i ^= i >> half;
+	}
+	return i;
+}
+
+/* a command's blocks; where it has to be quick, there are fewer blocks and commands, which are
+ * longer */
+static uint32_t piece(const struct rig *r)
+{
+	return r->quick ? 8 : 1;
+}
+
+/* blocks one by one in no order, as many as one in @part of them */
+static int scatter(struct rig *r, uint64_t part)
+{
+	const uint32_t cmd = piece(r);
+	const uint64_t n = blocks(r, 0) / cmd, end = (r->quick ? 3u << 16 : n / part) / cmd;
+
+	for (uint64_t i = 0; i < end; i++) {
+		if (put(r, 0, mix(i, n) * cmd, cmd))
+			return -1;
+		r->live += cmd;
+		if (!(i % (end / SAMPLES / (r->quick ? 1 : 4))))
+			sample(r);
+	}
+	sample(r);
+	return 0;
+}
+
+static int scatter_all(struct rig *r)
+{
+	return scatter(r, 1);
+}
+
+static int scatter_16(struct rig *r)
+{
+	return scatter(r, 16);
+}
+
+/* from fewer than one to four of 1,024 */
+static int scatter_256(struct rig *r)
+{
+	return scatter(r, 256);
+}
+
+static int trim_random(struct rig *r)
+{
+	const uint32_t cmd = piece(r);
+	const uint64_t all = blocks(r, 0) / cmd, n = all / cmd;
+	const uint64_t end = r->quick ? n / 2 : n / 10 * 9;
+
+	if (cover(r, 0, 0, all, 128))
+		return -1;
+	for (uint64_t i = 0; i < end; i++) {
+		if (deallocate(r, mix(i, n) * cmd, cmd))
+			return -1;
+		if (!(i % (end / SAMPLES / (r->quick ? 1 : 4))))
+			sample(r);
+	}
+	sample(r);
 	return 0;
 }
 
@@ -192,6 +292,17 @@ static const struct load loads[BENCH_FDP_LOADS] = {
 	{ "units of 96 MiB, 8 handles", { GIB }, 96 * MIB, { 4096 }, 7, 8, hot },
 	{ "512 B and 4 KiB, units of 1 MiB", { GIB, GIB / 4 }, MIB, { 4096, 512 }, 7, 2, mixed },
 	{ "deallocated but an eighth", { 4 * GIB }, 16 * MIB, { 4096 }, 25, 1, trim },
+	{ "deallocated but 2 MiB of each 16", { 4 * GIB }, 16 * MIB, { 4096 }, 25, 1, trim_small },
+	{ "deallocated at random but a tenth",
+	  { 8 * GIB },
+	  16 * MIB,
+	  { 4096 },
+	  25,
+	  1,
+	  trim_random },
+	{ "all of it at random, block by block", { GIB }, 16 * MIB, { 4096 }, 25, 1, scatter_all },
+	{ "a sixteenth at random", { 16 * GIB }, 16 * MIB, { 4096 }, 25, 1, scatter_16 },
+	{ "single blocks all over 1 TiB", { TIB }, 64 * MIB, { 4096 }, 7, 1, scatter_256 },
 	{ "one of two namespaces deleted",
 	  { 2 * GIB, GIB },
 	  16 * MIB,
