@@ -81,18 +81,19 @@ uint64_t sim_fdp_map_set(struct sim_fdp_ns *f, uint64_t slba, uint64_t n, uint32
 	for (uint64_t lba = slba, stop; lba < end; lba = stop) {
 		const uint64_t page = lba / FDP_PAGE;
 		uint32_t block = lba % FDP_PAGE, hi;
-		_Atomic uint32_t *word;
+		_Atomic uint32_t *word, *run;
 		struct fdp_words w;
 
 		stop = page_end(lba, end);
 		hi = block + (uint32_t)(stop - lba);
 		fdp_page_lock(&f->map, page);
 		w = fdp_words(&f->map, page, block);
+		run = fdp_run(&w, block, hi);
 		for (; block < hi; block++) {
 			uint32_t old, at = block;
 
-			word = fdp_next(&w, &at, hi);
-			assert(word && at == block); /* sim_fdp_prepare() */
+			word = run ? run++ : fdp_next(&w, &at, hi);
+			assert(word && fdp_load(word) && at == block); /* sim_fdp_prepare() */
 			old = fdp_unit_of(fdp_load(word));
 			fdp_set(word, to);
 			was_in(&r, old);

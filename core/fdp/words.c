@@ -95,8 +95,14 @@ static void drop_table(struct fdp_map *m, uint64_t page)
 static uint32_t missing(const struct fdp_map *m, uint64_t page, uint32_t lo, uint32_t hi)
 {
 	struct fdp_words w = fdp_words(m, page, lo);
-	uint32_t n = hi - lo;
+	const _Atomic uint32_t *run = fdp_run(&w, lo, hi);
+	uint32_t n = 0;
 
+	for (uint32_t i = 0; w.dense && i < hi - lo; i++)
+		n += !fdp_load(&run[i]);
+	if (run)
+		return n;
+	n = hi - lo;
 	for (uint32_t block = lo; fdp_next(&w, &block, hi); block++)
 		n--;
 	return n;

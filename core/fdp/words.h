@@ -308,6 +308,21 @@ static inline _Atomic uint32_t *fdp_next(struct fdp_words *w, uint32_t *block, u
 	return found;
 }
 
+/* words of blocks @lo to @hi - 1, from which on @w is, if they lie one after another; else NULL. Of
+ * a dense page, those of blocks that have none, too. */
+static inline _Atomic uint32_t *fdp_run(const struct fdp_words *w, uint32_t lo, uint32_t hi)
+{
+	const uint32_t last = w->at + (hi - lo) - 1;
+
+	if (w->dense)
+		return &w->dense[lo];
+	/* in order, and no two of one block: between the two there are all */
+	if (last < w->n && fdp_block_of(fdp_load(&w->list[w->at])) == lo &&
+	    fdp_block_of(fdp_load(&w->list[last])) == hi - 1)
+		return &w->list[w->at];
+	return NULL;
+}
+
 /*
  * What is about to be looked at: the page's entry, and later on, when that is at hand, the word. No
  * lock is held.

@@ -257,7 +257,7 @@ static int put(struct rig *r, uint32_t lba, uint32_t n, uint32_t to)
 {
 	const uint64_t page = lba / FDP_PAGE;
 	const uint32_t lo = lba % FDP_PAGE;
-	_Atomic uint32_t *word;
+	_Atomic uint32_t *word, *run;
 	struct fdp_words w;
 	bool misfit = false;
 
@@ -267,12 +267,13 @@ static int put(struct rig *r, uint32_t lba, uint32_t n, uint32_t to)
 	}
 	fdp_page_lock(&r->m, page);
 	w = fdp_words(&r->m, page, lo);
+	run = fdp_run(&w, lo, lo + n);
 	if (to) {
 		for (uint32_t b = lo; b < lo + n; b++) {
 			uint32_t at = b;
 
 			word = fdp_next(&w, &at, lo + n);
-			assert_true(word && at == b);
+			assert_true(word && at == b && (!run || word == run + (b - lo)));
 			fdp_set(word, fdp_mapped(to - 1, b % 3));
 		}
 	} else if (fdp_page_counts(&r->m, page)) {
