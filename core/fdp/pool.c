@@ -44,7 +44,7 @@ void sim_fdp_pool_init(struct sim_fdp *g)
 	for (unsigned int i = 0; i < FDP_POOLS; i++) {
 		struct fdp_pool *p = &g->pool[i];
 
-		p->shift = (uint8_t)((blocks < 2048 ? 7 : 8) - i);
+		p->shift = (uint8_t)((blocks < 256 ? 7 : 8) - i);
 		p->per = ((1u << p->shift) - FDP_CHUNK_HEAD) / FDP_ENTRY;
 		p->kind = i * FDP_SMALL;
 	}
