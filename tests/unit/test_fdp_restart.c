@@ -301,6 +301,41 @@ static void test_failed(void **state)
 	memj_free(&x.j);
 }
 
+static const void *full; /* the area for which there is no room */
+
+static int reserve(void *opaque, void *mem, uint64_t off, uint64_t len)
+{
+	(void)opaque, (void)off, (void)len;
+	return mem == full ? SIM_ENOSPC : 0;
+}
+
+/* without room for where blocks are noted nothing is written; what has room goes on */
+static void test_no_room(void **state)
+{
+	struct ffx x;
+	uint8_t *p;
+
+	ffx_params(&x);
+	ffx_up(&x);
+	p = drv_ptr(x.d, x.buf);
+	x.d->subsys->journal.area_reserve = reserve;
+	memset(p, 0x5a, 8 * 4096);
+	ffx_write(&x, 0, 0, 2);
+	full = x.d->subsys->fdp->ns[0]->map.area;
+	memset(p, 0xa5, 8 * 4096);
+	ffx_write(&x, 1, 0, 2);
+	assert_int_equal(ffx_io(&x, OP_WRITE, 1, 1, 1, 4, 0, 4 * 4096), 0x280);
+	assert_int_equal(ffx_io(&x, OP_WRITE, 1, 1, 1022, 8, 0, 8 * 4096), 0x280);
+	assert_int_equal(ffx_stats(&x).hbmw, 4 * 4096);
+	assert_int_equal(fdp_check(x.d->subsys).live, 2);
+	assert_int_equal(ffx_io(&x, OP_READ, 1, NO_PID, 0, 8, 0, 8 * 4096), 0);
+	assert_true(p[0] == 0xa5 && p[2 * 4096 - 1] == 0xa5 && all_zero(p + 2 * 4096, 6 * 4096));
+	full = NULL;
+	ffx_write(&x, 1, 1022, 8);
+	assert_int_equal(fdp_check(x.d->subsys).live, 10);
+	ffx_end(&x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +343,7 @@ int main(void)
 		cmocka_unit_test(test_other_configuration),
 		cmocka_unit_test(test_anything),
 		cmocka_unit_test(test_failed),
+		cmocka_unit_test(test_no_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
