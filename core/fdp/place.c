@@ -252,7 +252,7 @@ void sim_fdp_wrote(struct sim_req *req, const struct sim_fdp_to *to, uint64_t sl
 	if (nlb)
 		nowhere(f, to, slba, nlb);
 	if (atomic_load_explicit(&g->over, memory_order_relaxed))
-		sim_fdp_tidy(g, n * TIDY + TIDY_MIN);
+		sim_fdp_tidy(g, FDP_TIDY_WRITE, n * TIDY + TIDY_MIN);
 }
 
 /* ---- handles

@@ -161,20 +161,30 @@ struct fdp_rg {
 	_Atomic uint32_t idle;
 };
 
+/* who makes logs shorter */
+enum fdp_tidy_by {
+	FDP_TIDY_WRITE, /* a command that writes */
+	FDP_TIDY_REST,	/* one that deallocates, or the timer */
+	FDP_TIDY_BY,
+};
+
 /**
  * struct fdp_tidy - who makes logs shorter (tidy.c)
  * @lock: is tried, never waited for; guards the rest
  * @unit: whose log is being gone through, and 1; @begun: it was begun with; @at: the next chunk;
  *        @marks: entries for the same block are told apart
  * @hand, @looked: of the search for the next unit; @best: so far, and 1; @won of @chunks: of it
- * @idle: fdp_taken() from which on it is worth searching
- * @armed: a timer will come
+ * @by: who searches
+ * @idle: fdp_taken() from which on it is worth searching, by whom
+ * @armed: a timer will come; @seen: fdp_taken() when it came last
  */
 struct fdp_tidy {
 	_Atomic uint32_t lock;
 	uint32_t unit, at, hand, looked, best, won, chunks;
 	bool begun, marks;
-	_Atomic uint32_t idle, armed;
+	enum fdp_tidy_by by;
+	_Atomic uint32_t idle[FDP_TIDY_BY], armed;
+	_Atomic uint32_t seen;
 };
 
 #define FDP_SAMPLES 256
@@ -375,7 +385,7 @@ _Atomic uint32_t *sim_fdp_hold(struct sim_fdp *g, uint32_t unit);
 void sim_fdp_tidy_check(struct sim_fdp *g);
 /** sim_fdp_tidy() - make logs shorter, where they are too long: @budget looks at blocks. No slot's
  * or collector's lock is held. */
-void sim_fdp_tidy(struct sim_fdp *g, uint64_t budget);
+void sim_fdp_tidy(struct sim_fdp *g, enum fdp_tidy_by by, uint64_t budget);
 /** sim_fdp_tidy_gone() - the same, after @blocks have left their units for none */
 void sim_fdp_tidy_gone(struct sim_fdp *g, uint64_t blocks);
 /** sim_fdp_tidy_run() - a timer. Return: when it is to come again, or UINT64_MAX */

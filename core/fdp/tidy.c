@@ -5,8 +5,9 @@
  * An overwritten block's old entry stays where it is. When logs together take more than the blocks
  * that are in units account for (limit()), the log with the most to be gained is gone through, a
  * chunk at a time, by commands that write or deallocate, and by a timer where there are none. What
- * is gone through is at least a sixteenth waste, mostly much more: so an entry costs a few looks at
- * the map before it is dropped, and each write adds at most one.
+ * is gone through is at least a sixteenth waste, or an eighth by commands that write, mostly much
+ * more: so an entry costs a few looks at the map before it is dropped, and each write adds at most
+ * one.
  *
  * A block that came to the unit several times has several entries, all of which are true. Where a
  * log is too long although all of its entries are, they are told apart by a mark in the map: the
@@ -19,11 +20,10 @@
 
 #define FREE	   (16u << 10) /* bytes that logs may take whatever there is */
 #define BEGUN	   (12u << 10) /* of units' counts, their logs and extents */
-#define WINDOW	   64u	      /* units that are looked at, at least, before one is chosen */
-#define SHARE	   16u	      /* the part of a log that is to be gained, at least */
-#define LOOK	   4u	      /* a look at a unit, in looks at a block */
-#define MOVE	   16u	      /* moving a chunk, likewise; freeing some */
-#define FREED	   32u	      /* chunks that are freed at a time, of a unit that holds nothing */
+#define WINDOW	   64u	       /* units that are looked at, at least, before one is chosen */
+#define LOOK	   4u	       /* a look at a unit, in looks at a block */
+#define MOVE	   16u	       /* moving a chunk, likewise; freeing some */
+#define FREED	   32u	       /* chunks that are freed at a time, of a unit that holds nothing */
 #define UNIT_BYTES (sizeof(struct fdp_unit) + sizeof(struct fdp_log) + sizeof(uint32_t))
 #define AHEAD	   8u	      /* entries */
 #define IN_CACHE   (1u << 20) /* bytes of maps that are likely to be in a cache */
@@ -32,6 +32,12 @@
 #define FIRST_NS   20000000ull /* until the first one */
 #define GONE	   16u	       /* looks at blocks for one that has gone */
 #define GONE_MAX   (1u << 20)  /* a few milliseconds */
+
+/*
+ * The part of a log that is to be gained, at least. A write adds an entry, so if its part is an
+ * eighth, it looks at eight others at most in the long run.
+ */
+static const uint32_t share[FDP_TIDY_BY] = { [FDP_TIDY_WRITE] = 8, [FDP_TIDY_REST] = 16 };
 
 /* ---- when ----------------------------------------------------------------------------------- */
 
@@ -56,16 +62,16 @@ static uint64_t limit(const struct sim_fdp *g)
 }
 
 /* whether logs are too long, and something has happened since that was found not to be helped */
-static bool is_too_long(const struct sim_fdp *g)
+static bool is_too_long(const struct sim_fdp *g, enum fdp_tidy_by by)
 {
 	return fdp_used(g) > limit(g) &&
 	       (int32_t)(fdp_taken(g) -
-			 atomic_load_explicit(&g->tidy.idle, memory_order_relaxed)) >= 0;
+			 atomic_load_explicit(&g->tidy.idle[by], memory_order_relaxed)) >= 0;
 }
 
 void sim_fdp_tidy_check(struct sim_fdp *g)
 {
-	if (!atomic_load_explicit(&g->over, memory_order_relaxed) && is_too_long(g))
+	if (!atomic_load_explicit(&g->over, memory_order_relaxed) && is_too_long(g, FDP_TIDY_WRITE))
 		atomic_store_explicit(&g->over, 1, memory_order_relaxed);
 }
 
@@ -133,9 +139,9 @@ static uint32_t gain(const struct sim_fdp *g, uint32_t unit)
 	return n > need ? n - (uint32_t)need : 0;
 }
 
-static bool is_worth(uint32_t won, uint32_t chunks)
+static bool is_worth(const struct fdp_tidy *t, uint32_t won, uint32_t chunks)
 {
-	return won && (uint64_t)won * SHARE >= chunks;
+	return won && (uint64_t)won * share[t->by] >= chunks;
 }
 
 /* at least half of what is to be gained is in logs of which half as much as of all is */
@@ -153,7 +159,7 @@ static void look(const struct sim_fdp *g, struct fdp_tidy *t, uint32_t unit)
 	const uint32_t chunks = atomic_load_explicit(&g->log[unit].chunks, memory_order_relaxed);
 	const uint32_t won = gain(g, unit);
 
-	if (!is_worth(won, chunks) ||
+	if (!is_worth(t, won, chunks) ||
 	    (t->best && (uint64_t)won * t->chunks <= (uint64_t)t->won * chunks))
 		return;
 	/* that would have to be marked, and is on its way out */
@@ -183,8 +189,9 @@ static bool choose(struct sim_fdp *g, int64_t *budget)
 	t->unit = t->best;
 	t->begun = false;
 	t->best = t->looked = 0;
-	if (!t->unit) /* until there is more of it */
-		atomic_store(&t->idle, fdp_taken(g) + WINDOW / 4 + units / WINDOW);
+	/* until there is more of it; who looks for less has found nothing either */
+	for (unsigned int by = 0; by <= (unsigned int)t->by && !t->unit; by++)
+		atomic_store(&t->idle[by], fdp_taken(g) + WINDOW / 4 + units / WINDOW);
 	return t->unit;
 }
 
@@ -345,7 +352,7 @@ static void end(struct sim_fdp *g, uint32_t unit)
 
 	log->busy = false;
 	sim_fdp_log_end(g, unit);
-	log->twice = !g->tidy.marks && is_worth(gain(g, unit), atomic_load(&log->chunks));
+	log->twice = !g->tidy.marks && is_worth(&g->tidy, gain(g, unit), atomic_load(&log->chunks));
 	g->tidy.unit = 0;
 }
 
@@ -410,7 +417,7 @@ static bool work(struct sim_fdp *g, int64_t *budget)
 		*budget -= MOVE;
 		return true;
 	}
-	return is_too_long(g) && go_on(g, budget);
+	return is_too_long(g, g->tidy.by) && go_on(g, budget);
 }
 
 /* a timer does what commands leave, if none come */
@@ -420,36 +427,42 @@ static void arm(struct sim_fdp *g)
 		sim_arm(g->s, g->s->clock.now_ns(g->s->clock.opaque) + FIRST_NS);
 }
 
-void sim_fdp_tidy(struct sim_fdp *g, uint64_t budget)
+void sim_fdp_tidy(struct sim_fdp *g, enum fdp_tidy_by by, uint64_t budget)
 {
 	int64_t left = (int64_t)budget;
 	bool over;
 
 	if (!try(&g->tidy.lock))
 		return; /* somebody else is at it */
+	g->tidy.by = by;
 	while (left > 0 && work(g, &left))
 		;
-	over = is_too_long(g) || sim_fdp_pool_loose(g);
+	over = is_too_long(g, FDP_TIDY_WRITE) || sim_fdp_pool_loose(g);
 	atomic_store_explicit(&g->over, over, memory_order_relaxed);
 	sim_spin_unlock(&g->tidy.lock);
-	if (over)
+	if (over || is_too_long(g, FDP_TIDY_REST))
 		arm(g);
 }
 
 void sim_fdp_tidy_gone(struct sim_fdp *g, uint64_t blocks)
 {
-	atomic_store(&g->tidy.idle, fdp_taken(g));
-	if (!is_too_long(g) && !atomic_load(&g->over))
+	for (unsigned int by = 0; by < FDP_TIDY_BY; by++)
+		atomic_store(&g->tidy.idle[by], fdp_taken(g));
+	if (!is_too_long(g, FDP_TIDY_REST) && !atomic_load(&g->over))
 		return;
-	sim_fdp_tidy(g, blocks < GONE_MAX / GONE ? blocks * GONE : GONE_MAX);
+	sim_fdp_tidy(g, FDP_TIDY_REST, blocks < GONE_MAX / GONE ? blocks * GONE : GONE_MAX);
 }
 
 uint64_t sim_fdp_tidy_run(struct sim_fdp *g, uint64_t now)
 {
+	const uint32_t taken = fdp_taken(g);
+
 	if (!atomic_load(&g->tidy.armed))
 		return UINT64_MAX;
-	sim_fdp_tidy(g, RUN_BUDGET);
-	if (atomic_load(&g->over))
+	if (atomic_exchange(&g->tidy.seen, taken) != taken)
+		return now + FIRST_NS; /* they come */
+	sim_fdp_tidy(g, FDP_TIDY_REST, RUN_BUDGET);
+	if (atomic_load(&g->over) || is_too_long(g, FDP_TIDY_REST))
 		return now + RUN_NS;
 	atomic_store(&g->tidy.armed, 0);
 	return UINT64_MAX;

@@ -62,6 +62,8 @@ enum bench_core_op {
 	CORE_WRITE_128K_FDP,
 	CORE_WRITE_4K_ANY, /* anywhere in 64 MiB, of which all is written again and again */
 	CORE_WRITE_4K_ANY_FDP,
+	CORE_WRITE_4K_HALF, /* the same of half of its blocks, one here and one there */
+	CORE_WRITE_4K_HALF_FDP,
 	CORE_WRITE_4K_NEW, /* all of it, in no order, after it was deallocated */
 	CORE_WRITE_4K_NEW_FDP,
 	CORE_NR_OPS

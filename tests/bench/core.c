@@ -71,21 +71,32 @@ static const struct {
 	[CORE_WRITE_4K_ANY] = { "Write 4 KiB anywhere", false, 0x01, FMT_NONE, 0, 4096, 0 },
 	[CORE_WRITE_4K_ANY_FDP] = { "Write 4 KiB anywhere, placement", false, 0x01, FMT_NONE, 0,
 				    4096, CORE_WRITE_4K_ANY },
-	[CORE_WRITE_4K_NEW] = { "Write 4 KiB anywhere, first", false, 0x01, FMT_NONE, 0, 4096, 0 },
-	[CORE_WRITE_4K_NEW_FDP] = { "Write 4 KiB anywhere, first, placement", false, 0x01, FMT_NONE,
+	[CORE_WRITE_4K_HALF] = { "Write 4 KiB in a half", false, 0x01, FMT_NONE, 0, 4096,
+				 0 },
+	[CORE_WRITE_4K_HALF_FDP] = { "Write 4 KiB in a half, placement", false, 0x01,
+				     FMT_NONE, 0, 4096, CORE_WRITE_4K_HALF },
+	[CORE_WRITE_4K_NEW] = { "Write 4 KiB first", false, 0x01, FMT_NONE, 0, 4096, 0 },
+	[CORE_WRITE_4K_NEW_FDP] = { "Write 4 KiB first, placement", false, 0x01, FMT_NONE,
 				    0, 4096, CORE_WRITE_4K_NEW },
 };
 
 static bool is_fdp(enum bench_core_op op)
 {
 	return op == CORE_WRITE_4K_FDP || op == CORE_WRITE_128K_FDP ||
-	       op == CORE_WRITE_4K_ANY_FDP || op == CORE_WRITE_4K_NEW_FDP;
+	       op == CORE_WRITE_4K_ANY_FDP || op == CORE_WRITE_4K_HALF_FDP ||
+	       op == CORE_WRITE_4K_NEW_FDP;
+}
+
+/* half of the blocks are never written, here and there */
+static bool is_half(enum bench_core_op op)
+{
+	return op == CORE_WRITE_4K_HALF || op == CORE_WRITE_4K_HALF_FDP;
 }
 
 /* a block of the namespace; else the commands go through the set, again and again */
 static bool is_any(enum bench_core_op op)
 {
-	return op == CORE_WRITE_4K_ANY || op == CORE_WRITE_4K_ANY_FDP;
+	return op == CORE_WRITE_4K_ANY || op == CORE_WRITE_4K_ANY_FDP || is_half(op);
 }
 
 /* a block that is not allocated */
@@ -225,6 +236,8 @@ static double time_cmds(struct rings *r, enum bench_core_op op, unsigned int rou
 			seed = seed * 1664525 + 1013904223;
 			if (is_any(op))
 				sqe[10] = (uint32_t)(seed * (NS_BYTES / BLOCK) >> 32);
+			while (is_half(op) && sqe[10] * 0x9e3779b1u >> 31)
+				sqe[10] = (sqe[10] + 1) % (NS_BYTES / BLOCK);
 			if (is_new(op)) /* each once, in no order */
 				sqe[10] = i * 0x9e3779b1u % (NS_BYTES / BLOCK);
 			sqe[12] = ops[op].bytes / BLOCK - 1;
@@ -276,6 +289,9 @@ static int measure(struct rig rig[2], enum bench_core_op op, unsigned int rounds
 	struct rings *r = &rig[is_fdp(op)].rings;
 	uint64_t cmd[BATCHES], copy[BATCHES] = { 0 }, plain[BATCHES] = { 0 }, p50, p99;
 
+	/* the other half may have been */
+	if (is_half(op) && deallocate_all(r, buf))
+		return -1;
 	/*
 	 * A warm-up: all of it was overwritten, and there are more entries in logs than may stay. It
 	 * is left out where that has to be quick.
