@@ -120,8 +120,9 @@ static void wait_for_two(void)
 	sched_getaffinity(0, sizeof(cpus), &cpus);
 	while ((n = receivers()) == 1 && CPU_COUNT(&cpus) > 1 && ur_ms() < end)
 		usleep(1000);
+	/* a daemon may have others yet, of a program that was attached before */
 	if (n > 0 && CPU_COUNT(&cpus) > 1)
-		assert_int_equal(n, 2);
+		assert_true(n >= 2);
 }
 
 static void test_threads(void **state)
