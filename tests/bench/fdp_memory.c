@@ -253,6 +253,27 @@ static int scatter_256(struct rig *r)
 	return scatter(r, 256);
 }
 
+/* a half, and each of its blocks three times on average */
+static int scatter_over(struct rig *r)
+{
+	const uint32_t cmd = piece(r);
+	const uint64_t n = blocks(r, 0) / cmd;
+	uint64_t there, cmds;
+
+	if (scatter(r, 2))
+		return -1;
+	there = r->live / cmd;
+	cmds = r->quick ? there / 8 : 3 * there;
+	for (uint64_t i = 0; i < cmds; i++) {
+		if (put(r, 0, mix((r->rng >> 8) % there, n) * cmd, cmd))
+			return -1;
+		if (!(i % (cmds / SAMPLES / (r->quick ? 1 : 4))))
+			sample(r);
+	}
+	sample(r);
+	return 0;
+}
+
 static int trim_random(struct rig *r)
 {
 	const uint32_t cmd = piece(r);
@@ -301,6 +322,7 @@ static const struct load loads[BENCH_FDP_LOADS] = {
 	  1,
 	  trim_random },
 	{ "all of it at random, block by block", { GIB }, 16 * MIB, { 4096 }, 25, 1, scatter_all },
+	{ "half at random, overwritten", { 2 * GIB }, 16 * MIB, { 4096 }, 25, 1, scatter_over },
 	{ "a sixteenth at random", { 16 * GIB }, 16 * MIB, { 4096 }, 25, 1, scatter_16 },
 	{ "single blocks all over 1 TiB", { TIB }, 64 * MIB, { 4096 }, 7, 1, scatter_256 },
 	{ "one of two namespaces deleted",
