@@ -6,6 +6,7 @@
  * commands, so it becomes ours: a memfd laid out as the kernel's mappings are, which the program
  * maps and we have mapped. Every other ring is the kernel's. Files:
  *
+ *   ring_abi.h       what programs know of a ring
  *   ring_setup.c     io_uring_setup, the memory, a ring's end
  *   ring_find.c      which ring a descriptor is; ring_index.c: or a registered index
  *   ring_enter.c     io_uring_enter, those who wait in it
