@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "ring.h"
+#include "sys.h"
 
 /* flags of rings that are ours, all accepted; some ask for what is so anyway */
 #define SETUP_FLAGS                                                                               \
@@ -351,24 +352,6 @@ static int open_for_program(struct trap_rings *rs, struct trap_ring *r, int mem)
 	return fd < 0 ? -errno : fd;
 }
 
-static long hand_over(struct trap_req *rq, int fd)
-{
-	struct seccomp_notif_addfd add = {
-		.id = rq->id,
-		.flags = SECCOMP_ADDFD_FLAG_SEND,
-		.srcfd = fd,
-		.newfd_flags = O_CLOEXEC,
-	};
-
-	while (ioctl(rq->t->listener.fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0) {
-		if (errno == ENOENT)
-			return TRAP_SENT;
-		if (errno != EINTR)
-			return -errno;
-	}
-	return TRAP_SENT;
-}
-
 static long make_ring(struct trap_req *rq, struct io_uring_params *p)
 {
 	struct trap_rings *rs = rq->t->rings;
@@ -415,7 +398,7 @@ static long make_ring(struct trap_req *rq, struct io_uring_params *p)
 	rq->t->nr_rings++;
 	pthread_mutex_unlock(&rq->t->lock);
 	if (!ret)
-		ret = hand_over(rq, fd);
+		ret = trap_hand_out(rq, fd, O_CLOEXEC, false);
 	/* without a descriptor handed over this is the last one, and the ring's end */
 	close(fd);
 	return ret;

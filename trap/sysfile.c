@@ -44,21 +44,25 @@ static int free_number(struct trap_req *rq)
 	return -1;
 }
 
+/*
+ * SECCOMP_ADDFD_FLAG_SEND would answer as well. But then the call counts as answered before the
+ * descriptor is there: whoever is interrupted between the two, by being stopped and continued, say,
+ * leaves the caller with 0 for a descriptor. It saves no time either.
+ */
 long trap_hand_out(struct trap_req *rq, int fd, uint64_t flags, bool high)
 {
 	struct seccomp_notif_addfd add = {
 		.id = rq->id,
-		.flags = SECCOMP_ADDFD_FLAG_SEND,
 		.srcfd = fd,
 		.newfd_flags = flags & O_CLOEXEC,
 	};
-	int n = high ? free_number(rq) : -1;
+	int n = high ? free_number(rq) : -1, ret;
 
 	if (n >= 0) {
 		add.newfd = n;
 		add.flags |= SECCOMP_ADDFD_FLAG_SETFD;
 	}
-	while (ioctl(rq->t->listener.fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0) {
+	while ((ret = ioctl(rq->t->listener.fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add)) < 0) {
 		if (errno == ENOENT) /* the caller is gone */
 			return TRAP_SENT;
 		if (errno == EBADF && n >= 0) { /* past the caller's limit */
@@ -69,7 +73,7 @@ long trap_hand_out(struct trap_req *rq, int fd, uint64_t flags, bool high)
 			return -errno; /* EMFILE: the caller's own limit */
 		}
 	}
-	return TRAP_SENT;
+	return ret;
 }
 
 /* ---- contents ---- */

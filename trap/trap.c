@@ -121,9 +121,10 @@ static const char *missing(struct trap *t)
 	if (sizes.seccomp_notif > TRAP_NOTIF_ROOM ||
 	    sizes.seccomp_notif_resp > TRAP_NOTIF_ROOM)
 		return "the kernel's seccomp notifications are longer than this program knows";
-	/* no notification has this id; a kernel that knows the flag says so, others say EINVAL */
+	/* no notification has this id; a kernel that knows the flag says so, others say EINVAL. It
+	 * is not used, but as old as the inode in fdinfo, which is. */
 	if (ioctl(t->listener.fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 && errno == EINVAL)
-		return "this kernel cannot hand out descriptors (Linux 5.14 or newer is needed)";
+		return "this kernel is too old (Linux 5.14 or newer is needed)";
 	return NULL;
 }
 

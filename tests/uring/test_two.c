@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -303,6 +304,56 @@ static void test_disturbed(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+/* ---- opens while one becomes two, and two one --------------------------------------------- */
+
+#define OPENS 20000u
+
+/* those of a caller; all but the first rest now and then, so that the first is alone at times */
+static void opens(unsigned int who)
+{
+	for (unsigned int i = 0; i < OPENS && !wrong; i++) {
+		int fd = open(ur.ns, O_RDONLY | O_CLOEXEC);
+
+		MUST(fd > STDERR_FILENO && ioctl(fd, NVME_IOCTL_ID) > 0);
+		close(fd);
+		if (who && i % 256 == 255)
+			usleep(5000);
+	}
+}
+
+/* who serves may be stopped like any process */
+static void stops(pid_t pid)
+{
+	for (unsigned int i = 0; i < 200; i++) {
+		if (kill(pid, SIGSTOP))
+			return; /* another's */
+		kill(pid, SIGCONT);
+		usleep(1000);
+	}
+}
+
+static void test_opens(void **state)
+{
+	const int supervisor = ur_supervisor();
+	pid_t pid[CALLERS];
+
+	for (unsigned int i = 0; i < CALLERS; i++) {
+		pid[i] = ur_fork();
+		if (!pid[i]) {
+			opens(i);
+			_exit(wrong ? 1 : 0);
+		}
+	}
+	if (supervisor > 1)
+		stops(supervisor);
+	for (unsigned int i = 0; i < CALLERS; i++) {
+		int status;
+
+		assert_int_equal(waitpid(pid[i], &status, 0), pid[i]);
+		assert_int_equal(status, 0);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest nodes[] = {
@@ -310,6 +361,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_processes),
 		cmocka_unit_test(test_one_ring),
 		cmocka_unit_test(test_disturbed),
+		cmocka_unit_test(test_opens),
 	};
 
 	return ur_main_nodes(argc, argv, nodes);
