@@ -47,6 +47,15 @@ union resp {
 };
 
 /**
+ * enum receiver_state - where one who receives is, for those who would call him with a signal
+ * @BUSY: not to be interrupted
+ * @ASLEEP: in the listener, or about to be or to be back
+ * @CALLING: there, and somebody is about to send a signal
+ * @CALLED: there, and the signal is sent
+ */
+enum receiver_state { BUSY, ASLEEP, CALLING, CALLED };
+
+/**
  * struct receiver - a thread that receives
  * @as: what it is to the rings
  * @calls, @changes: since it decided last, and those by another caller than the one before
@@ -58,6 +67,7 @@ struct receiver {
 	enum ring_thread as;
 	bool started;
 	_Atomic bool ended;
+	_Atomic enum receiver_state state;
 	unsigned int calls, changes;
 	uint64_t since;
 };
@@ -164,6 +174,36 @@ static void serve(struct receiver *rx, const union notif *n)
 		trap_send(t, rq.id, ret);
 }
 
+/* ---- signals ------------------------------------------------------------------------------ */
+
+/*
+ * A call that is being served must not meet the signal: what the kernel interrupts then, it may
+ * have done by half.
+ */
+static void call_back(struct receiver *rx)
+{
+	enum receiver_state s = atomic_load(&rx->state);
+
+	if ((s == ASLEEP || s == CALLED) &&
+	    atomic_compare_exchange_strong(&rx->state, &s, CALLING)) {
+		pthread_kill(rx->thread, WAKE_SIGNAL);
+		atomic_store(&rx->state, CALLED);
+	}
+}
+
+static void awake(struct receiver *rx)
+{
+	enum receiver_state s = ASLEEP;
+
+	if (atomic_compare_exchange_strong(&rx->state, &s, BUSY))
+		return;
+	do {
+		sched_yield();
+		s = CALLED;
+	} while (!atomic_compare_exchange_strong(&rx->state, &s, BUSY));
+	sched_yield(); /* whatever was sent has come before a system call returns */
+}
+
 /* ---- one or two --------------------------------------------------------------------------- */
 
 static void *receive_beside(void *arg);
@@ -259,7 +299,7 @@ static void count(struct receiver *rx, pid_t tid)
 	/* a signal that comes just before it sleeps wakes nobody: until it has come back */
 	if (rx == &r->one && !atomic_load_explicit(&r->two, memory_order_relaxed) &&
 	    r->other.started && !atomic_load_explicit(&r->resting, memory_order_relaxed))
-		pthread_kill(r->other.thread, WAKE_SIGNAL);
+		call_back(&r->other);
 }
 
 /* ---- the threads -------------------------------------------------------------------------- */
@@ -277,11 +317,15 @@ static bool receive_one(struct receiver *rx)
 {
 	struct trap *t = rx->t;
 	union notif n;
+	int err;
 
 	memset(&n, 0, sizeof(n)); /* the kernel insists on zeroes */
+	atomic_store(&rx->state, ASLEEP);
+	err = ioctl(t->listener.fd, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0 ? errno : 0;
+	awake(rx);
 	/* EINTR; ENOENT: the caller was killed, or all were */
-	if (ioctl(t->listener.fd, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0)
-		return errno == EINTR || !all_gone(t);
+	if (err)
+		return err == EINTR || !all_gone(t);
 	serve(rx, &n);
 	count(rx, (pid_t)n.n.pid);
 	return true;
@@ -363,7 +407,7 @@ static void stop(struct receiver *rx)
 		return;
 	/* a signal that comes just before it sleeps wakes nobody: until it has gone */
 	while (!atomic_load(&rx->ended)) {
-		pthread_kill(rx->thread, WAKE_SIGNAL);
+		call_back(rx);
 		usleep(WAKE_US);
 	}
 	pthread_join(rx->thread, NULL);
