@@ -21,16 +21,26 @@
 #define PIECE  1024u /* entries of a log that are handled with the collector's lock held */
 #define LOOKS  4096u /* ... by a command, unless it cannot go on without a unit */
 
+/* units that are looked at for one that holds nothing: so many, and one for so many of its blocks */
+#define REUSE_MIN  16u
+#define REUSE_PART 16u
+
+/* a unit that holds at most this part is collected early, where that has to be, a bit at a time */
+#define SPARSE 8u
+#define FEW    32u  /* blocks that may be moved */
+#define SOME   128u /* entries that may be looked at */
+
 /**
  * struct work - a piece of collecting
  * @blocks: that may be moved, @looks: entries that may be looked at
+ * @most: valid sectors that a victim may have
  * @moved: blocks that nobody has been told of, @lba: one, all of @f
  */
 struct work {
 	struct sim_fdp *g;
 	struct sim_ctrl *c;
 	uint32_t rg, victim;
-	uint64_t blocks, looks;
+	uint64_t blocks, looks, most;
 	struct sim_fdp_ns *f;
 	uint64_t moved, lba;
 };
@@ -59,22 +69,22 @@ static bool is_better(const struct sim_fdp *g, struct choice *new, const struct 
 	return new->age > best->age;
 }
 
-static uint32_t choose(struct sim_fdp *g, uint32_t rg)
+static uint32_t choose(struct sim_fdp *g, uint32_t rg, uint64_t most)
 {
 	struct fdp_rg *r = &g->rg[rg];
 	struct choice best = { .unit = FDP_NONE };
-	const uint32_t clock = atomic_load(&g->clock);
+	const uint32_t clock = atomic_load(&g->clock), units = atomic_load(&g->head->high);
 
-	for (uint32_t n = 0; n < g->units && (n < WINDOW || best.unit == FDP_NONE); n++) {
+	for (uint32_t n = 0; n < units && (n < WINDOW || best.unit == FDP_NONE); n++) {
 		struct choice one = { .unit = r->hand * g->p.nrg + rg };
 		const struct fdp_unit *u = &g->unit[one.unit];
 
-		r->hand = r->hand + 1 < g->units ? r->hand + 1 : 0;
+		r->hand = r->hand + 1 < units ? r->hand + 1 : 0;
 		if (fdp_state(atomic_load_explicit(&u->word, memory_order_acquire)) != FDP_FULL)
 			continue;
 		one.valid = sim_fdp_valid(g, one.unit);
 		one.age = clock - atomic_load_explicit(&u->seq, memory_order_relaxed);
-		if (one.valid + g->block_max <= g->cap && is_better(g, &one, &best))
+		if (one.valid <= most && is_better(g, &one, &best))
 			best = one;
 	}
 	return best.unit;
@@ -237,7 +247,7 @@ static bool piece(struct work *w)
 	uint32_t index;
 
 	if (!r->victim) {
-		r->victim = choose(g, w->rg) + 1;
+		r->victim = choose(g, w->rg, w->most) + 1;
 		r->cursor = 0;
 		if (r->victim)
 			g->log[r->victim - 1].busy = false;
@@ -261,10 +271,74 @@ static bool piece(struct work *w)
 	return true;
 }
 
+static bool is_dead(const struct sim_fdp *g, uint32_t unit)
+{
+	return fdp_state(atomic_load(&g->unit[unit].word)) == FDP_FULL && !sim_fdp_valid(g, unit);
+}
+
+void sim_fdp_emptied(struct sim_fdp *g, uint32_t unit)
+{
+	struct fdp_rg *r = &g->rg[fdp_rg_of(g, unit)];
+	uint32_t free = 0;
+
+	if (!is_dead(g, unit))
+		return;
+	sim_spin_lock(&r->lock);
+	r->dead[r->nr_dead++ % FDP_DEAD] = unit + 1;
+	sim_spin_unlock(&r->lock);
+	if (!atomic_compare_exchange_strong(&r->collector, &free, 1))
+		return; /* somebody collects; the log is tidied */
+	if (is_dead(g, unit))
+		sim_fdp_log_clear(g, unit);
+	sim_spin_unlock(&r->collector);
+}
+
+/* one that was told last, and is one still; or one that is found */
+static uint32_t find_dead(struct sim_fdp *g, uint32_t rg)
+{
+	const uint32_t high = atomic_load(&g->head->high);
+	struct fdp_rg *r = &g->rg[rg];
+	uint32_t unit = 0, looks = REUSE_MIN + g->cap / FDP_BLOCK_MIN / REUSE_PART;
+
+	sim_spin_lock(&r->lock);
+	do {
+		uint32_t *at = &r->dead[--r->nr_dead % FDP_DEAD];
+
+		unit = *at;
+		*at = 0;
+	} while (unit && (r->victim == unit || !is_dead(g, unit - 1)));
+	r->nr_dead += !unit;
+	sim_spin_unlock(&r->lock);
+	if (unit)
+		return unit - 1;
+	for (looks = looks < high ? looks : high; looks; looks--) {
+		unit = r->seek * g->p.nrg + rg;
+		r->seek = r->seek + 1 < high ? r->seek + 1 : 0;
+		if (r->victim != unit + 1 && is_dead(g, unit))
+			return unit;
+	}
+	return FDP_NONE;
+}
+
+void sim_fdp_reuse(struct sim_fdp *g, uint32_t rg)
+{
+	struct fdp_rg *r = &g->rg[rg];
+	uint32_t free = 0, unit;
+
+	if (!atomic_compare_exchange_strong(&r->collector, &free, 1))
+		return; /* somebody collects */
+	unit = find_dead(g, rg);
+	if (unit != FDP_NONE)
+		sim_fdp_erase(g, unit);
+	sim_spin_unlock(&r->collector);
+}
+
 void sim_fdp_pace(struct sim_fdp *g, struct sim_ctrl *c, uint32_t rg, uint64_t budget)
 {
 	struct fdp_rg *r = &g->rg[rg];
-	struct work w = { .g = g, .c = c, .rg = rg, .blocks = budget };
+	struct work w = {
+		.g = g, .c = c, .rg = rg, .blocks = budget, .most = g->cap - g->block_max
+	};
 	const uint32_t clock = atomic_load_explicit(&g->clock, memory_order_relaxed) + 1;
 	bool done = true;
 
@@ -289,7 +363,7 @@ void sim_fdp_pace(struct sim_fdp *g, struct sim_ctrl *c, uint32_t rg, uint64_t b
 bool sim_fdp_collect(struct sim_fdp *g, struct sim_ctrl *c, uint32_t rg)
 {
 	struct fdp_rg *r = &g->rg[rg];
-	struct work w = { .g = g, .c = c, .rg = rg };
+	struct work w = { .g = g, .c = c, .rg = rg, .most = g->cap - g->block_max };
 	bool done = true;
 
 	while (done && atomic_load(&r->nr_free) <= FDP_RESERVE) {
@@ -300,4 +374,26 @@ bool sim_fdp_collect(struct sim_fdp *g, struct sim_ctrl *c, uint32_t rg)
 		sim_spin_unlock(&r->collector);
 	}
 	return done;
+}
+
+bool sim_fdp_compact(struct sim_fdp *g, int64_t *budget)
+{
+	for (uint32_t rg = 0; rg < g->p.nrg; rg++) {
+		struct fdp_rg *r = &g->rg[rg];
+		struct work w = { .g = g, .rg = rg, .blocks = FEW, .looks = SOME };
+		uint32_t free = 0;
+		bool done;
+
+		w.most = g->cap / SPARSE;
+		/* if free units are low, commands that write collect anyway */
+		if (atomic_load(&r->nr_free) <= FDP_LOW ||
+		    !atomic_compare_exchange_strong(&r->collector, &free, 1))
+			continue;
+		done = piece(&w);
+		sim_spin_unlock(&r->collector);
+		*budget -= (int64_t)(SOME - w.looks + FEW - w.blocks);
+		if (done)
+			return true;
+	}
+	return false;
 }

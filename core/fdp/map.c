@@ -156,13 +156,21 @@ static uint32_t used_units(const struct sim_fdp_ns *f)
 	return high < f->nr_valid ? high : f->nr_valid;
 }
 
-void sim_fdp_map_clear(struct sim_fdp_ns *f)
+/* no unit holds any of the namespace's blocks */
+static void leave_all(struct sim_fdp_ns *f)
 {
 	const uint32_t units = used_units(f);
 
 	for (uint32_t i = 0; i < units; i++)
-		if (atomic_load_explicit(&f->valid[i], memory_order_relaxed))
+		if (atomic_load_explicit(&f->valid[i], memory_order_relaxed)) {
 			atomic_store_explicit(&f->valid[i], 0, memory_order_relaxed);
+			sim_fdp_emptied(f->g, i);
+		}
+}
+
+void sim_fdp_map_clear(struct sim_fdp_ns *f)
+{
+	leave_all(f);
 	sim_fdp_words_clear(&f->map);
 }
 
@@ -264,6 +272,7 @@ static void recover(struct sim_fdp_ns *f)
 		else if (fdp_page_counts(&f->map, page))
 			atomic_fetch_add(&f->g->live, recover_page(f, page));
 	}
+	sim_fdp_tidy_pool(f->g);
 }
 
 /* ---- opening -----------------------------------------------------------------------------------
@@ -368,7 +377,9 @@ void sim_fdp_ns_close(struct sim_ns *ns, bool forget)
 	ns->fdp = NULL;
 	gone = live(f);
 	atomic_fetch_sub(&f->g->live, (int64_t)gone);
-	if (forget)
+	if (forget) {
+		leave_all(f);
 		sim_fdp_tidy_gone(f->g, gone);
+	}
 	drop(f, forget);
 }

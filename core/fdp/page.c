@@ -54,9 +54,12 @@ struct run {
 /* they are not there any more */
 static void left(struct run *r)
 {
+	struct sim_fdp_ns *f = r->f;
+	const uint32_t n = (uint32_t)r->nr * f->block, unit = r->unit - 1;
+
 	if (r->unit) {
-		atomic_fetch_sub_explicit(&r->f->valid[r->unit - 1], (uint32_t)r->nr * r->f->block,
-					  memory_order_relaxed);
+		if (atomic_fetch_sub_explicit(&f->valid[unit], n, memory_order_relaxed) == n && n)
+			sim_fdp_emptied(f->g, unit);
 		r->in += r->nr;
 	} else {
 		r->none += r->nr;

@@ -76,6 +76,7 @@ static void close_unit(struct sim_fdp *g, struct fdp_slot *slot)
 
 	atomic_store(&slot->unit, 0);
 	sim_fdp_shut(g, unit);
+	sim_fdp_emptied(g, unit);
 }
 
 /* the time of the slot's unit begins */
@@ -129,6 +130,9 @@ static uint32_t next_unit(struct sim_fdp *g, struct sim_ctrl *c, struct fdp_slot
 
 	if (unit != FDP_NONE)
 		return unit;
+	/* a new one is more memory */
+	if (sim_fdp_is_new(g, rg))
+		sim_fdp_reuse(g, rg);
 	while ((unit = sim_fdp_take(g, rg, ruhid, false)) == FDP_NONE)
 		if (!sim_fdp_collect(g, c, rg) && !take_from_others(g, c, rg, ruhid))
 			return FDP_NONE;

@@ -278,11 +278,14 @@ uint32_t sim_fdp_log_less(struct sim_fdp *g, uint32_t unit, uint32_t i)
 void sim_fdp_log_clear(struct sim_fdp *g, uint32_t unit)
 {
 	struct fdp_log *log = &g->log[unit];
+	const bool any = log->first;
 
 	while (log->first)
 		sim_fdp_log_less(g, unit, log->first - 1);
 	log->busy = false;
 	log->twice = false;
+	if (any && sim_fdp_pool_loose(g))
+		atomic_store(&g->over, 1);
 }
 
 /* ---- what is not used is no memory ----------------------------------------------------------- */

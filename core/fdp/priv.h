@@ -142,23 +142,27 @@ struct fdp_open {
 	_Atomic uint64_t since;
 };
 
+#define FDP_DEAD 64u
+
 /**
  * struct fdp_rg - a reclaim group
- * @lock: guards @head, @virgin and the changes of @nr_free
+ * @lock: guards @head, @virgin, @dead and the changes of @nr_free
  * @head: list of free units, and 1; @virgin: units from there on were never used
  * @collector: guards what follows
  * @victim: the unit that is being collected, and 1; @cursor: entries of the first chunk of its log
  *          that are done; chunks that are done it has no more
- * @hand: where the next search begins
+ * @hand: where the next search begins; @seek: that for one that holds nothing
  * @idle: sim_fdp.clock, and 1, when there was nothing to collect
+ * @dead: the last full units, and 1, whose blocks had all left; the newest is at @nr_dead - 1
  */
 struct fdp_rg {
 	_Atomic uint32_t lock, nr_free;
 	uint32_t head, virgin;
 	_Atomic uint32_t collector;
 	_Atomic uint32_t victim;
-	uint32_t cursor, hand;
+	uint32_t cursor, hand, seek;
 	_Atomic uint32_t idle;
+	uint32_t dead[FDP_DEAD], nr_dead;
 };
 
 /* who makes logs shorter */
@@ -177,6 +181,7 @@ enum fdp_tidy_by {
  * @by: who searches
  * @idle: fdp_taken() from which on it is worth searching, by whom
  * @armed: a timer will come; @seen: fdp_taken() when it came last
+ * @stuck: sim_fdp.clock, and 1, when blocks were in too many units, and none could be emptied
  */
 struct fdp_tidy {
 	_Atomic uint32_t lock;
@@ -184,7 +189,7 @@ struct fdp_tidy {
 	bool begun, marks;
 	enum fdp_tidy_by by;
 	_Atomic uint32_t idle[FDP_TIDY_BY], armed;
-	_Atomic uint32_t seen;
+	_Atomic uint32_t seen, stuck;
 };
 
 #define FDP_SAMPLES 256
@@ -386,12 +391,16 @@ void sim_fdp_tidy_check(struct sim_fdp *g);
 /** sim_fdp_tidy() - make logs shorter, where they are too long: @budget looks at blocks. No slot's
  * or collector's lock is held. */
 void sim_fdp_tidy(struct sim_fdp *g, enum fdp_tidy_by by, uint64_t budget);
+/** sim_fdp_tidy_pool() - chunks that logs have no more, all of a sudden, are no memory */
+void sim_fdp_tidy_pool(struct sim_fdp *g);
 /** sim_fdp_tidy_gone() - the same, after @blocks have left their units for none */
 void sim_fdp_tidy_gone(struct sim_fdp *g, uint64_t blocks);
 /** sim_fdp_tidy_run() - a timer. Return: when it is to come again, or UINT64_MAX */
 uint64_t sim_fdp_tidy_run(struct sim_fdp *g, uint64_t now);
 
 /* unit.c */
+/** sim_fdp_is_new() - is a unit of @rg that is taken now one that was never used? */
+bool sim_fdp_is_new(struct sim_fdp *g, uint32_t rg);
 /** sim_fdp_take() - a free unit of @rg, open. @collector: also from the reserve. Return: %FDP_NONE
  * if there is none */
 uint32_t sim_fdp_take(struct sim_fdp *g, uint32_t rg, uint16_t ruhid, bool collector);
@@ -441,6 +450,14 @@ void sim_fdp_pace(struct sim_fdp *g, struct sim_ctrl *c, uint32_t rg, uint64_t b
 /** sim_fdp_collect() - collect units of @rg until one is there to be taken
  * Return: whether one is; else there is nothing to be gained. */
 bool sim_fdp_collect(struct sim_fdp *g, struct sim_ctrl *c, uint32_t rg);
+/** sim_fdp_compact() - what is in a unit that holds little goes to another, though units are free:
+ * a piece of that. No collector's lock is held. Return: whether there was one */
+bool sim_fdp_compact(struct sim_fdp *g, int64_t *budget);
+/** sim_fdp_emptied() - some blocks have left @unit, which may be a full one that holds none now */
+void sim_fdp_emptied(struct sim_fdp *g, uint32_t unit);
+/** sim_fdp_reuse() - a full unit of @rg that holds nothing is erased, if one is known or found soon;
+ * no collector's lock is held */
+void sim_fdp_reuse(struct sim_fdp *g, uint32_t rg);
 
 /* event.c */
 enum fdp_event_row {

@@ -32,6 +32,7 @@
 #define FIRST_NS   20000000ull /* until the first one */
 #define GONE	   16u	       /* looks at blocks for one that has gone */
 #define GONE_MAX   (1u << 20)  /* a few milliseconds */
+#define CROWD	   512u	       /* units; what fewer of them take does not matter */
 
 /*
  * The part of a log that is to be gained, at least. A write adds an entry, so if its part is an
@@ -69,9 +70,48 @@ static bool is_too_long(const struct sim_fdp *g, enum fdp_tidy_by by)
 			 atomic_load_explicit(&g->tidy.idle[by], memory_order_relaxed)) >= 0;
 }
 
+static uint64_t units_used(const struct sim_fdp *g)
+{
+	uint64_t n = 0;
+
+	for (uint32_t rg = 0; rg < g->p.nrg; rg++)
+		n += g->units - atomic_load_explicit(&g->rg[rg].nr_free, memory_order_relaxed);
+	return n;
+}
+
+/* bytes that logs would take if there were nothing in them but what is in the units, about */
+static uint64_t least(const struct sim_fdp *g)
+{
+	const int64_t live = atomic_load_explicit(&g->live, memory_order_relaxed);
+	const uint64_t n = live > 0 ? (uint64_t)live : 0;
+
+	return (n << g->pool[0].shift) / g->pool[0].per +
+	       (units_used(g) << g->pool[1].shift) / 4 * 3;
+}
+
+/* who writes: where not much is left for other entries, he looks for as little as who has time */
+static enum fdp_tidy_by writer(const struct sim_fdp *g)
+{
+	return least(g) / 8 * 9 > limit(g) ? FDP_TIDY_REST : FDP_TIDY_WRITE;
+}
+
+/* whether blocks are in so many units that nearly nothing is left, and that may be helped */
+static bool is_crowded(const struct sim_fdp *g)
+{
+	return least(g) / 32 * 33 > limit(g) && units_used(g) >= CROWD &&
+	       atomic_load_explicit(&g->tidy.stuck, memory_order_relaxed) !=
+		       atomic_load_explicit(&g->clock, memory_order_relaxed) + 1;
+}
+
+/* whether who writes has something to do */
+static bool is_over(const struct sim_fdp *g)
+{
+	return is_too_long(g, writer(g)) || is_crowded(g);
+}
+
 void sim_fdp_tidy_check(struct sim_fdp *g)
 {
-	if (!atomic_load_explicit(&g->over, memory_order_relaxed) && is_too_long(g, FDP_TIDY_WRITE))
+	if (!atomic_load_explicit(&g->over, memory_order_relaxed) && is_over(g))
 		atomic_store_explicit(&g->over, 1, memory_order_relaxed);
 }
 
@@ -395,6 +435,8 @@ static bool go_on(struct sim_fdp *g, int64_t *budget)
 	_Atomic uint32_t *held;
 	uint32_t unit;
 
+	if (t->unit && fdp_state(atomic_load(&g->unit[t->unit - 1].word)) == FDP_FREE)
+		t->unit = 0;
 	if (!t->unit && !choose(g, budget))
 		return false;
 	unit = t->unit - 1;
@@ -405,7 +447,7 @@ static bool go_on(struct sim_fdp *g, int64_t *budget)
 		return true;
 	}
 	/* A log is gone through to its end, unless the unit is erased: marks count on it. */
-	if (!t->begun || fdp_state(atomic_load(&g->unit[unit].word)) == FDP_FREE)
+	if (!t->begun)
 		t->unit = 0;
 	*budget -= LOOK;
 	return false;
@@ -416,6 +458,11 @@ static bool work(struct sim_fdp *g, int64_t *budget)
 	if (sim_fdp_pool_loose(g) && sim_fdp_pool_shrink(g)) {
 		*budget -= MOVE;
 		return true;
+	}
+	if (is_crowded(g)) {
+		if (sim_fdp_compact(g, budget))
+			return true;
+		atomic_store(&g->tidy.stuck, atomic_load(&g->clock) + 1);
 	}
 	return is_too_long(g, g->tidy.by) && go_on(g, budget);
 }
@@ -434,14 +481,22 @@ void sim_fdp_tidy(struct sim_fdp *g, enum fdp_tidy_by by, uint64_t budget)
 
 	if (!try(&g->tidy.lock))
 		return; /* somebody else is at it */
-	g->tidy.by = by;
+	g->tidy.by = by == FDP_TIDY_WRITE ? writer(g) : by;
 	while (left > 0 && work(g, &left))
 		;
-	over = is_too_long(g, FDP_TIDY_WRITE) || sim_fdp_pool_loose(g);
+	over = is_over(g) || sim_fdp_pool_loose(g);
 	atomic_store_explicit(&g->over, over, memory_order_relaxed);
 	sim_spin_unlock(&g->tidy.lock);
 	if (over || is_too_long(g, FDP_TIDY_REST))
 		arm(g);
+}
+
+void sim_fdp_tidy_pool(struct sim_fdp *g)
+{
+	sim_spin_lock(&g->tidy.lock);
+	while (sim_fdp_pool_shrink(g))
+		;
+	sim_spin_unlock(&g->tidy.lock);
 }
 
 void sim_fdp_tidy_gone(struct sim_fdp *g, uint64_t blocks)

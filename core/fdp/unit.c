@@ -2,7 +2,8 @@
 /*
  * unit.c - reclaim units: free ones are taken, written ones are closed, and erased.
  *
- * A free unit that was used before is taken before one that never was.
+ * A free unit that was used before is taken before one that never was, and a full one that holds
+ * nothing is erased before.
  */
 #include <assert.h>
 
@@ -31,6 +32,17 @@ static uint32_t pop(struct sim_fdp *g, struct fdp_rg *r, uint32_t rg)
 	while (high < r->virgin && !atomic_compare_exchange_weak(&g->head->high, &high, r->virgin))
 		;
 	return unit;
+}
+
+bool sim_fdp_is_new(struct sim_fdp *g, uint32_t rg)
+{
+	struct fdp_rg *r = &g->rg[rg];
+	bool is;
+
+	sim_spin_lock(&r->lock);
+	is = !r->head;
+	sim_spin_unlock(&r->lock);
+	return is;
 }
 
 uint32_t sim_fdp_take(struct sim_fdp *g, uint32_t rg, uint16_t ruhid, bool collector)
@@ -85,8 +97,6 @@ void sim_fdp_erase(struct sim_fdp *g, uint32_t unit)
 	sim_fdp_log_clear(g, unit);
 	atomic_fetch_add(&g->erases, 1);
 	give_back(g, unit);
-	if (sim_fdp_pool_loose(g))
-		atomic_store(&g->over, 1);
 }
 
 uint64_t sim_fdp_valid(const struct sim_fdp *g, uint32_t unit)

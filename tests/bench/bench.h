@@ -80,7 +80,7 @@ struct bench_fdp_mem {
 	const char *name;
 	double worst, again, fixed, table;
 };
-#define BENCH_FDP_LOADS 13
+#define BENCH_FDP_LOADS 16
 
 /** bench_fdp_worst() - the worst of all of them */
 double bench_fdp_worst(const struct bench_fdp_mem *mem);

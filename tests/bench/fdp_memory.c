@@ -142,6 +142,57 @@ static int quarter(struct rig *r)
 	return cover(r, 0, 0, n, 128) || again(r, 0, 0, n, n / 2 * 20, 2) ? -1 : 0;
 }
 
+/* a little of a large namespace, again and again: there are many units for few blocks */
+static int little(struct rig *r)
+{
+	const uint64_t n = 1u << 18;
+
+	return cover(r, 0, 0, n, 128) || again(r, 0, 0, n, n * 64, 1) ? -1 : 0;
+}
+
+/* the same where nine of ten blocks that are written are one of a tenth: most units hold a few */
+static int skewed(struct rig *r)
+{
+	const uint64_t n = 1u << 18, cmds = n * 64 / (r->quick ? 64 : 1);
+
+	if (cover(r, 0, 0, n, 128))
+		return -1;
+	for (uint64_t i = 0; i < cmds; i++) {
+		const uint64_t at =
+			(r->rng >> 8) % 10 ? (r->rng >> 16) % (n / 10) : (r->rng >> 16) % n;
+
+		if (put(r, 0, at, 1))
+			return -1;
+		if (!(i % (cmds / SAMPLES)))
+			sample(r);
+	}
+	sample(r);
+	return 0;
+}
+
+/* a host that tells after each block that the next one is to go to another unit */
+static int closed(struct rig *r)
+{
+	const uint64_t n = 1u << 18;
+	uint32_t sqe[16];
+
+	memset(r->buf, 0, sizeof(uint16_t)); /* placement handle 0 */
+	for (uint64_t i = 0; i < n; i++) {
+		memset(sqe, 0, sizeof(sqe));
+		sqe[0] = 0x1d;
+		sqe[1] = 1;
+		sqe[10] = 1;
+		rings_prps(sqe, r->buf, sizeof(uint16_t), NULL);
+		if (put(r, 0, i, 1) || rings_exec(&r->rings, &r->rings.io, sqe))
+			return -1;
+		r->live++;
+		if (!(i % (n / SAMPLES / 8)))
+			sample(r);
+	}
+	sample(r);
+	return 0;
+}
+
 /* all of it, and then a little of it: units that are written to hold little and take much */
 static int hot(struct rig *r)
 {
@@ -310,6 +361,9 @@ static const struct load loads[BENCH_FDP_LOADS] = {
 	{ "written once", { 4 * GIB }, 16 * MIB, { 4096 }, 7, 1, once },
 	{ "overwritten, fdp.op 25", { 4 * GIB }, 16 * MIB, { 4096 }, 25, 1, over },
 	{ "a quarter, 20 times", { 4 * GIB }, 16 * MIB, { 4096 }, 7, 1, quarter },
+	{ "1 GiB of 64 GiB, 64 times", { 64 * GIB }, 16 * MIB, { 4096 }, 7, 1, little },
+	{ "1 GiB of 64 GiB, a tenth of it most", { 64 * GIB }, 4 * MIB, { 4096 }, 7, 1, skewed },
+	{ "units closed after each block", { 64 * GIB }, 16 * MIB, { 4096 }, 7, 1, closed },
 	{ "units of 96 MiB, 8 handles", { GIB }, 96 * MIB, { 4096 }, 7, 8, hot },
 	{ "512 B and 4 KiB, units of 1 MiB", { GIB, GIB / 4 }, MIB, { 4096, 512 }, 7, 2, mixed },
 	{ "deallocated but an eighth", { 4 * GIB }, 16 * MIB, { 4096 }, 25, 1, trim },

@@ -68,7 +68,7 @@ says "nvme fdp status ${A}n3" 'Placement Identifier 1; Reclaim Unit Handle Ident
 	"create with a list: handle 2 is shared with the first namespace"
 says "$usage" 'Handle 5 Attributes: 0x1' "handle 5 is a host's" 2
 says "$usage" 'Handle 5 Attributes: 0x0' "until the namespace is deleted" 3
-is "$(unit 9 4)" 'written 5 0 1048576' "and what it had written is not valid any more"
+is "$(unit 0 4)" 'written 5 0 1048576' "it had the unit that held nothing; what it had written is not valid any more"
 
 # --- refused
 new="nvme admin-passthru $A --opcode=0x0d --cdw10=0 --data-len=4096 --write --input-file=new"

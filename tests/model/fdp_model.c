@@ -5,11 +5,13 @@
  * A handle takes a free unit when it has something to write and none with room. The last free unit
  * is the collector's. A command that finds two or fewer moves 2 blocks for each that it writes
  * and 8 more (an erased unit counts as one), as long as they are so few; one that needs a unit and
- * finds only the last one collects until there is another. The victim is the closed unit with the fewest valid blocks, the
- * one closed first among these; one with no invalid block, and no room, is none. What is valid in
- * it moves in the order it came to the collector's unit: one for all, or one for each Persistently
- * Isolated handle. (What left and came again while nobody made logs shorter; so small groups as this
- * is for have room for all of their entries.)
+ * finds only the last one collects until there is another. Before a handle takes a unit that was
+ * never used, a closed unit that holds nothing is erased, if there is one, and taken. The victim is
+ * the closed unit with the fewest valid blocks, the one closed first among these; one with no
+ * invalid block, and no room, is none. What is valid in it moves in the order it came to the
+ * collector's unit: one for all, or one for each Persistently Isolated handle. (What left and came
+ * again while nobody made logs shorter; so small groups as this is for have room for all of their
+ * entries.)
  */
 #include <stdlib.h>
 #include <string.h>
@@ -57,9 +59,12 @@ static uint32_t take(struct fdpm *m, uint32_t ruhid)
 {
 	uint32_t i = 0;
 
-	while (m->unit[i].in_use)
+	while (i < m->nr_units && (m->unit[i].in_use || !m->unit[i].used))
 		i++;
-	m->unit[i].in_use = m->unit[i].open = true;
+	if (i == m->nr_units)
+		for (i = 0; m->unit[i].used; i++)
+			;
+	m->unit[i].in_use = m->unit[i].open = m->unit[i].used = true;
 	m->unit[i].ruhid = ruhid;
 	m->unit[i].nr = 0;
 	m->free--;
@@ -70,6 +75,43 @@ static void shut(struct fdpm *m, uint32_t unit)
 {
 	m->unit[unit].open = false;
 	m->unit[unit].closed = m->clock++;
+}
+
+static void erase(struct fdpm *m, uint32_t unit)
+{
+	m->unit[unit].in_use = false;
+	m->free++;
+	m->erased++;
+	if (m->victim == unit)
+		m->victim = FDPM_NONE;
+}
+
+static bool is_dead(const struct fdpm *m, uint32_t unit)
+{
+	return m->unit[unit].in_use && !m->unit[unit].open && !fdpm_valid(m, unit);
+}
+
+/* a block has left @unit, or its handle has */
+static void left(struct fdpm *m, uint32_t unit)
+{
+	if (unit != FDPM_NONE && is_dead(m, unit))
+		m->unit[unit].died = ++m->deaths;
+}
+
+/* what a handle takes should not be a unit that was never used, but the one that died last */
+static void reuse(struct fdpm *m)
+{
+	uint32_t last = FDPM_NONE;
+
+	for (uint32_t i = 0; i < m->nr_units; i++) {
+		if (m->unit[i].used && !m->unit[i].in_use)
+			return;
+		if (is_dead(m, i) && i != m->victim &&
+		    (last == FDPM_NONE || m->unit[i].died > m->unit[last].died))
+			last = i;
+	}
+	if (last != FDPM_NONE)
+		erase(m, last);
 }
 
 static void append(struct fdpm *m, uint32_t unit, uint32_t lba)
@@ -127,10 +169,7 @@ static bool collect(struct fdpm *m, uint64_t *budget)
 	}
 	if (fdpm_valid(m, m->victim))
 		return true;
-	v->in_use = false;
-	m->free++;
-	m->erased++;
-	m->victim = FDPM_NONE;
+	erase(m, m->victim);
 	if (*budget)
 		--*budget;
 	return true;
@@ -151,10 +190,12 @@ static void pace(struct fdpm *m, uint64_t budget)
 
 void fdpm_write(struct fdpm *m, uint32_t ruhid, uint32_t lba, uint32_t n)
 {
-	uint32_t *h = &m->handle[ruhid];
+	uint32_t *h = &m->handle[ruhid], was;
 
 	pace(m, 2ull * n + 8);
 	for (uint32_t i = 0; i < n; i++) {
+		if (*h == FDPM_NONE)
+			reuse(m);
 		while (*h == FDPM_NONE && m->free <= 1) {
 			uint64_t all = UINT64_MAX;
 
@@ -162,10 +203,13 @@ void fdpm_write(struct fdpm *m, uint32_t ruhid, uint32_t lba, uint32_t n)
 		}
 		if (*h == FDPM_NONE)
 			*h = take(m, ruhid);
+		was = m->where[lba + i];
 		append(m, *h, lba + i);
+		left(m, was);
 		m->hosted++;
 		if (m->unit[*h].nr == m->cap) {
 			shut(m, *h);
+			left(m, *h);
 			*h = FDPM_NONE;
 		}
 	}
@@ -173,8 +217,12 @@ void fdpm_write(struct fdpm *m, uint32_t ruhid, uint32_t lba, uint32_t n)
 
 void fdpm_trim(struct fdpm *m, uint32_t lba, uint32_t n)
 {
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
+		const uint32_t was = m->where[lba + i];
+
 		m->where[lba + i] = FDPM_NONE;
+		left(m, was);
+	}
 }
 
 void fdpm_update(struct fdpm *m, uint32_t ruhid)
@@ -182,5 +230,6 @@ void fdpm_update(struct fdpm *m, uint32_t ruhid)
 	if (m->handle[ruhid] == FDPM_NONE)
 		return;
 	shut(m, m->handle[ruhid]);
+	left(m, m->handle[ruhid]);
 	m->handle[ruhid] = FDPM_NONE;
 }

@@ -16,9 +16,10 @@
 struct fdpm_unit {
 	uint32_t *lba; /* in the order they came */
 	uint32_t nr;
-	bool in_use, open;
+	bool in_use, open, used; /* used: ever */
 	uint32_t ruhid;	 /* FDPM_NONE: blocks of several */
 	uint32_t closed; /* when, in closings */
+	uint32_t died;	 /* when its last block left, in such ends */
 };
 
 /** struct fdpm - one reclaim group, blocks of one size; sums are in blocks and units */
@@ -29,7 +30,7 @@ struct fdpm {
 	uint32_t *where;	    /* by LBA: its unit */
 	uint32_t handle[FDPM_RUHS]; /* by handle: the unit it references */
 	uint32_t target[FDPM_RUHS]; /* by domain: the collector's */
-	uint32_t free, victim, cursor, clock, idle;
+	uint32_t free, victim, cursor, clock, idle, deaths;
 	uint64_t hosted, moved, erased;
 };
 

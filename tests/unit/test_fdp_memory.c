@@ -5,9 +5,8 @@
  *
  * Counted are the resident pages of all its memory: the group, the maps, the units' counts and
  * logs. What is allowed beside (docs/design.md): what a group and its namespaces take before the
- * first write, the tables of pages, 40 KiB, a page that is begun for each size of slots that a map
- * has, a chunk of each unit that can be open. The cases are chosen so that a unit that holds
- * something holds 512 blocks or more on average; one in between holds as many as are left.
+ * first write, the tables of pages, 32 KiB, a page that is begun for each size of slots that a map
+ * has, a chunk of each unit that can be open.
  */
 #include "area_watch.h"
 #include "fdp_fx.h"
@@ -18,7 +17,7 @@
 #define OP_FORMAT  0x80
 #define MAX_NS	   2
 #define PAGE	   4096u
-#define BEYOND	   (40 * KIB)
+#define BEYOND	   (32 * KIB)
 
 struct mem {
 	struct area_watch w;
@@ -315,6 +314,28 @@ static void test_shared_entries(void **state)
 	end(m);
 }
 
+/* a part of a large namespace, most of it seldom: units hold a few blocks each, and are emptied */
+static void test_sparse_units(void **state)
+{
+	struct mem *m = new_mem(16 * 1024 * MIB, 0, 0);
+	const uint32_t n = 65536;
+	struct sim_fdp_info info;
+
+	begin(m, 4 * MIB, 1, 10);
+	cover(m, 0, n);
+	for (uint32_t i = 0; i < 60; i++) {
+		again(m, 0, n / 10, n / 10 * 9, 1);
+		again(m, 0, n, n / 10, 1);
+	}
+	assert_int_equal(sim_fdp_info(m->d->subsys, &info), 0);
+	assert_true(info.nr_free > info.nr_ru * 3 / 4);
+	assert_in_range(info.moved, 1, info.hbmw / 8);
+	restart(m);
+	again(m, 0, n, n, 1);
+	restart(m);
+	end(m);
+}
+
 static void test_two_sizes(void **state)
 {
 	struct mem *m = new_mem(128 * MIB, 32 * MIB, 512);
@@ -445,9 +466,9 @@ int main(void)
 		cmocka_unit_test(test_before),	       cmocka_unit_test(test_a_unit),
 		cmocka_unit_test(test_a_part),	       cmocka_unit_test(test_collected),
 		cmocka_unit_test(test_large_units),    cmocka_unit_test(test_to_and_fro),
-		cmocka_unit_test(test_shared_entries), cmocka_unit_test(test_two_sizes),
-		cmocka_unit_test(test_deallocated),    cmocka_unit_test(test_deleted),
-		cmocka_unit_test(test_formatted),
+		cmocka_unit_test(test_shared_entries), cmocka_unit_test(test_sparse_units),
+		cmocka_unit_test(test_two_sizes),      cmocka_unit_test(test_deallocated),
+		cmocka_unit_test(test_deleted),	       cmocka_unit_test(test_formatted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
