@@ -9,9 +9,9 @@
  * is collected never goes where hosts write: it has outlived what it was written with.
  *
  * Collecting is done a piece at a time by commands that write, a piece for each while units are
- * low; a command that finds none left finishes what it takes. Blocks move one at a time, if the map
- * says still that they are there: whoever writes a block in between has its way, and none is
- * claimed.
+ * low; a command that finds none left finishes what it takes. Where blocks are in too many units,
+ * who tidies (tidy.c) collects the emptiest one. Blocks move one at a time, if the map says still
+ * that they are there: whoever writes a block in between has its way, and none is claimed.
  */
 #include <string.h>
 

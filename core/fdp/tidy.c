@@ -13,6 +13,9 @@
  * log is too long although all of its entries are, they are told apart by a mark in the map: the
  * first entry that is kept marks its block, and what stands for a marked one is dropped. The next
  * time that is done in a unit the mark is another one, so that nobody has to take it away.
+ *
+ * Where that does not help, since blocks are in so many units that there is nothing left for logs,
+ * what is in the emptiest ones goes together (collect.c).
  */
 #include <string.h>
 
