@@ -184,6 +184,7 @@ struct trap_ring {
 	uint32_t nr_timeouts; /* completions by the clock */
 	uint32_t nr_posted;   /* completions but those */
 	uint32_t wait_for; /* ring_submit()'s @waits */
+	uint64_t handed;   /* bytes that this call has handed over; of who has the turn alone */
 	bool disabled, closing, inline_now, ev_due, ev_async, no_drain;
 	struct ring_who creator; /* SQPOLL: for whom */
 	atomic_flag submitting;
@@ -512,6 +513,8 @@ void ring_work_init(struct trap_rings *rs);
  * @waits: it does not, but waits for all of them
  * Return: whether that is so; else they are still the caller's. */
 bool ring_work_hand(struct trap_rings *rs, struct ring_list *list, bool waits);
+/** ring_work_stays() - is the call that has submitted to be answered later? */
+bool ring_work_stays(const struct trap_ring *r);
 /** ring_work_some() - carry out a few. Return: whether there were any. */
 bool ring_work_some(struct trap_rings *rs);
 /** ring_work_finish() - all that was handed over has been begun when this returns; our turn */

@@ -237,6 +237,21 @@ static long get_events(struct trap_req *rq, struct trap_ring *r, uint32_t flags,
 	return ret;
 }
 
+/* until as many completions are there as were submitted now */
+static void stay(struct trap_ring *r, uint32_t n)
+{
+	struct ring_wait want = { .room = false };
+
+	pthread_mutex_lock(&r->lock);
+	want.tail = atomic_load_explicit(&r->cq->head, memory_order_relaxed) + n;
+	want.timeouts = r->nr_timeouts;
+	pthread_mutex_unlock(&r->lock);
+	ring_work_help(r->rs, r, over, &want);
+	pthread_mutex_lock(&r->lock);
+	ring_publish(r);
+	pthread_mutex_unlock(&r->lock);
+}
+
 static long enter_polled(struct trap_req *rq, struct trap_ring *r, uint32_t flags)
 {
 	uint32_t to_submit = (uint32_t)rq->arg[1];
@@ -265,6 +280,18 @@ static long submit_shared(struct trap_ring *r, const struct ring_who *who, uint3
 		return TRAP_ALONE;
 	ret = ring_submit(r, who, max, RING_NOT_HANDED);
 	atomic_flag_clear(&r->submitting);
+	return ret;
+}
+
+static long submit_alone(struct trap_ring *r, const struct ring_who *who, uint32_t max,
+			 uint32_t waits)
+{
+	long ret;
+
+	r->handed = 0;
+	ret = ring_submit(r, who, max, waits);
+	if (ret > 0 && !waits && ring_work_stays(r))
+		stay(r, (uint32_t)ret);
 	return ret;
 }
 
@@ -299,8 +326,8 @@ long trap_ring_enter(struct trap_req *rq)
 	else if (to_submit && rq->shared)
 		ret = submit_shared(r, &s->who, to_submit);
 	else if (to_submit)
-		ret = ring_submit(r, &s->who, to_submit,
-				  flags & IORING_ENTER_GETEVENTS ? min : 0);
+		ret = submit_alone(r, &s->who, to_submit,
+				   flags & IORING_ENTER_GETEVENTS ? min : 0);
 	if (ret == TRAP_SENT || ret < 0)
 		return ret;
 	/* as Linux: who submitted less than he wanted does not wait */

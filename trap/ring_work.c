@@ -5,6 +5,11 @@
  * comes to wait for them, the thread that has its call takes from the same list, as the program
  * leaves it a processor; so it is answered by who is on that processor already.
  *
+ * A program that has several short ones under way mostly comes next for as many completions as it
+ * has submitted commands, and another call costs more than these. So its call is answered when so
+ * many are there, earlier commands' among them, and the thread that has it takes from the list
+ * until then. What takes long is better begun, and left.
+ *
  * What a command refers to must hold until it ends, as with the kernel: its buffers. A vector of
  * buffers, and what the entry itself says, are read before the answer.
  */
@@ -13,7 +18,7 @@
 
 #include "ring.h"
 
-#define CHUNK	    16u		 /* commands begun together */
+#define CHUNK	    8u		 /* commands begun together: two threads share sixteen */
 #define CHUNK_BYTES (64u << 10)	 /* and their data, but for the last one's */
 #define HAND_MIN    4u		 /* commands worth handing over; fewer, if they are long */
 #define HAND_BYTES  (64u << 10)
@@ -24,6 +29,7 @@
 #define LINGER_NS   50000u	 /* how long the thread looks for more before it sleeps */
 #define MOVE_NS	    1000000u	 /* how long it stays on a processor at least */
 #define HELP_NS	    50000u	 /* how long a waiting call is kept by its thread */
+#define STAY_BYTES  (256u << 10) /* of more, a call is answered at once */
 
 static struct nvme_uring_cmd command(const struct ring_req *q)
 {
@@ -75,6 +81,11 @@ static void make_room(struct trap_rings *rs)
 		pthread_setaffinity_np(rs->thread, sizeof(cpus), &cpus);
 }
 
+bool ring_work_stays(const struct trap_ring *r)
+{
+	return r->handed && r->handed <= STAY_BYTES;
+}
+
 bool ring_work_hand(struct trap_rings *rs, struct ring_list *list, bool waits)
 {
 	bool cold = atomic_load_explicit(&rs->asleep, memory_order_relaxed);
@@ -104,6 +115,7 @@ bool ring_work_hand(struct trap_rings *rs, struct ring_list *list, bool waits)
 	*rs->work.tail = list->head;
 	rs->work.tail = &last->next;
 	atomic_fetch_add(&rs->nr_work, n);
+	list->head->ring->handed += bytes;
 	pthread_mutex_unlock(&rs->work_lock);
 	/* in one order with the thread's look at @nr_work, once it has said that it sleeps */
 	if (atomic_load(&rs->asleep))
