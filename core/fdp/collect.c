@@ -378,6 +378,8 @@ bool sim_fdp_collect(struct sim_fdp *g, struct sim_ctrl *c, uint32_t rg)
 
 bool sim_fdp_compact(struct sim_fdp *g, int64_t *budget)
 {
+	const uint32_t high = atomic_load(&g->head->high);
+
 	for (uint32_t rg = 0; rg < g->p.nrg; rg++) {
 		struct fdp_rg *r = &g->rg[rg];
 		struct work w = { .g = g, .rg = rg, .blocks = FEW, .looks = SOME };
@@ -389,6 +391,8 @@ bool sim_fdp_compact(struct sim_fdp *g, int64_t *budget)
 		if (atomic_load(&r->nr_free) <= FDP_LOW ||
 		    !atomic_compare_exchange_strong(&r->collector, &free, 1))
 			continue;
+		if (!r->victim) /* four units are looked at in the time of a block, or so */
+			*budget -= (high < WINDOW ? high : WINDOW) / 4;
 		done = piece(&w);
 		sim_spin_unlock(&r->collector);
 		*budget -= (int64_t)(SOME - w.looks + FEW - w.blocks);
