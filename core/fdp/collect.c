@@ -279,14 +279,13 @@ static bool is_dead(const struct sim_fdp *g, uint32_t unit)
 void sim_fdp_emptied(struct sim_fdp *g, uint32_t unit)
 {
 	struct fdp_rg *r = &g->rg[fdp_rg_of(g, unit)];
-	uint32_t free = 0;
 
 	if (!is_dead(g, unit))
 		return;
 	sim_spin_lock(&r->lock);
 	r->dead[r->nr_dead++ % FDP_DEAD] = unit + 1;
 	sim_spin_unlock(&r->lock);
-	if (!atomic_compare_exchange_strong(&r->collector, &free, 1))
+	if (!sim_spin_try(&r->collector))
 		return; /* somebody collects; the log is tidied */
 	if (is_dead(g, unit))
 		sim_fdp_log_clear(g, unit);
@@ -298,7 +297,7 @@ static uint32_t find_dead(struct sim_fdp *g, uint32_t rg)
 {
 	const uint32_t high = atomic_load(&g->head->high);
 	struct fdp_rg *r = &g->rg[rg];
-	uint32_t unit = 0, looks = REUSE_MIN + g->cap / FDP_BLOCK_MIN / REUSE_PART;
+	uint32_t unit, looks = REUSE_MIN + g->cap / FDP_BLOCK_MIN / REUSE_PART;
 
 	sim_spin_lock(&r->lock);
 	do {
@@ -323,9 +322,9 @@ static uint32_t find_dead(struct sim_fdp *g, uint32_t rg)
 void sim_fdp_reuse(struct sim_fdp *g, uint32_t rg)
 {
 	struct fdp_rg *r = &g->rg[rg];
-	uint32_t free = 0, unit;
+	uint32_t unit;
 
-	if (!atomic_compare_exchange_strong(&r->collector, &free, 1))
+	if (!sim_spin_try(&r->collector))
 		return; /* somebody collects */
 	unit = find_dead(g, rg);
 	if (unit != FDP_NONE)
@@ -346,10 +345,7 @@ void sim_fdp_pace(struct sim_fdp *g, struct sim_ctrl *c, uint32_t rg, uint64_t b
 	if (atomic_load_explicit(&r->idle, memory_order_relaxed) == clock)
 		return;
 	for (uint32_t n = 0; n < LOOKS / PIECE && w.blocks && done; n++) {
-		uint32_t free = 0;
-
-		if (atomic_load(&r->nr_free) > FDP_LOW ||
-		    !atomic_compare_exchange_strong(&r->collector, &free, 1))
+		if (atomic_load(&r->nr_free) > FDP_LOW || !sim_spin_try(&r->collector))
 			return; /* somebody else is at it */
 		w.looks = PIECE;
 		while (w.blocks && w.looks && done && atomic_load(&r->nr_free) <= FDP_LOW)
@@ -383,13 +379,11 @@ bool sim_fdp_compact(struct sim_fdp *g, int64_t *budget)
 	for (uint32_t rg = 0; rg < g->p.nrg; rg++) {
 		struct fdp_rg *r = &g->rg[rg];
 		struct work w = { .g = g, .rg = rg, .blocks = FEW, .looks = SOME };
-		uint32_t free = 0;
 		bool done;
 
 		w.most = g->cap / SPARSE;
 		/* if free units are low, commands that write collect anyway */
-		if (atomic_load(&r->nr_free) <= FDP_LOW ||
-		    !atomic_compare_exchange_strong(&r->collector, &free, 1))
+		if (atomic_load(&r->nr_free) <= FDP_LOW || !sim_spin_try(&r->collector))
 			continue;
 		if (!r->victim) /* four units are looked at in the time of a block, or so */
 			*budget -= (high < WINDOW ? high : WINDOW) / 4;

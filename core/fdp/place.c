@@ -99,11 +99,9 @@ static bool take_from_others(struct sim_fdp *g, struct sim_ctrl *c, uint32_t rg,
 		struct fdp_slot *slot = fdp_slot_of(g, h, rg);
 		struct nvme_fdp_event ev = { .type = NVME_FDP_EVENT_MODIFY };
 		bool closed = false;
-		uint32_t free = 0;
 
 		/* whoever holds it may wait for ours */
-		if (h == but || atomic_load(&open->lock) ||
-		    !atomic_compare_exchange_strong(&open->lock, &free, 1))
+		if (h == but || !sim_spin_try(&open->lock))
 			continue;
 		if (atomic_load(&slot->unit) &&
 		    g->cap - sim_fdp_valid(g, atomic_load(&slot->unit) - 1) >= g->block_max) {

@@ -45,6 +45,14 @@ static const uint32_t share[FDP_TIDY_BY] = { [FDP_TIDY_WRITE] = 8, [FDP_TIDY_RES
 
 /* ---- when ----------------------------------------------------------------------------------- */
 
+/* blocks that are in a unit; the number is a few behind, and may be less than none for a moment */
+static uint64_t blocks_in(const struct sim_fdp *g)
+{
+	const int64_t live = atomic_load_explicit(&g->live, memory_order_relaxed);
+
+	return live > 0 ? (uint64_t)live : 0;
+}
+
 /*
  * Bytes of chunks that logs may take: of 8 bytes for a block that is in a unit, what maps leave,
  * which take 4 to 4.3 and a few pages that are begun. An eighth of a byte is left for the part of
@@ -54,10 +62,9 @@ static const uint32_t share[FDP_TIDY_BY] = { [FDP_TIDY_WRITE] = 8, [FDP_TIDY_RES
  */
 static uint64_t limit(const struct sim_fdp *g)
 {
-	const int64_t live = atomic_load_explicit(&g->live, memory_order_relaxed);
 	const uint64_t units = (uint64_t)atomic_load(&g->head->high) * g->p.nrg * UNIT_BYTES;
 	const uint64_t free = FDP_POOLS * (FDP_POOL_HOLES + FDP_POOL_ABOVE) + BEGUN + FREE;
-	const uint64_t n = live > 0 ? (uint64_t)live : 0, most = n * 3 / 8;
+	const uint64_t n = blocks_in(g), most = n * 3 / 8;
 	const int64_t have = atomic_load_explicit(&g->map_bytes, memory_order_relaxed);
 	const uint64_t maps = have < (int64_t)(n * 9 / 2) ? (uint64_t)have : n * 9 / 2;
 	const uint64_t bytes = n * 8 - maps - n / 8 - (most < free ? most : free);
@@ -85,10 +92,7 @@ static uint64_t units_used(const struct sim_fdp *g)
 /* bytes that logs would take if there were nothing in them but what is in the units, about */
 static uint64_t least(const struct sim_fdp *g)
 {
-	const int64_t live = atomic_load_explicit(&g->live, memory_order_relaxed);
-	const uint64_t n = live > 0 ? (uint64_t)live : 0;
-
-	return (n << g->pool[0].shift) / g->pool[0].per +
+	return (blocks_in(g) << g->pool[0].shift) / g->pool[0].per +
 	       (units_used(g) << g->pool[1].shift) / 4 * 3;
 }
 
@@ -122,12 +126,7 @@ void sim_fdp_tidy_check(struct sim_fdp *g)
 
 static _Atomic uint32_t *try(_Atomic uint32_t *lock)
 {
-	uint32_t free = 0;
-
-	return !atomic_load_explicit(lock, memory_order_relaxed) &&
-			       atomic_compare_exchange_strong(lock, &free, 1)
-		       ? lock
-		       : NULL;
+	return sim_spin_try(lock) ? lock : NULL;
 }
 
 /* the collector's lock is held: whether it is one that the collector reads or writes */
@@ -190,9 +189,8 @@ static bool is_worth(const struct fdp_tidy *t, uint32_t won, uint32_t chunks)
 /* at least half of what is to be gained is in logs of which half as much as of all is */
 static bool is_good(const struct sim_fdp *g, const struct fdp_tidy *t)
 {
-	const int64_t live = atomic_load_explicit(&g->live, memory_order_relaxed);
 	const uint64_t used = fdp_used(g) >> g->pool[1].shift;
-	const uint64_t need = (live > 0 ? (uint64_t)live : 0) * 2 / g->pool[0].per;
+	const uint64_t need = blocks_in(g) * 2 / g->pool[0].per;
 
 	return used <= need || t->won * used * 2 >= t->chunks * (used - need);
 }
@@ -482,7 +480,7 @@ void sim_fdp_tidy(struct sim_fdp *g, enum fdp_tidy_by by, uint64_t budget)
 	int64_t left = (int64_t)budget;
 	bool over;
 
-	if (!try(&g->tidy.lock))
+	if (!sim_spin_try(&g->tidy.lock))
 		return; /* somebody else is at it */
 	g->tidy.by = by == FDP_TIDY_WRITE ? writer(g) : by;
 	while (left > 0 && work(g, &left))

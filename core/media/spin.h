@@ -6,6 +6,7 @@
 #define NVMESIM_SPIN_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <threads.h>
 
@@ -30,6 +31,13 @@ static inline void sim_spin_lock(_Atomic uint32_t *l)
 	while (atomic_exchange_explicit(l, 1, memory_order_acquire))
 		while (atomic_load_explicit(l, memory_order_relaxed))
 			sim_wait_a_bit(&n);
+}
+
+/** sim_spin_try() - Return: whether the lock was free, and is ours now */
+static inline bool sim_spin_try(_Atomic uint32_t *l)
+{
+	return !atomic_load_explicit(l, memory_order_relaxed) &&
+	       !atomic_exchange_explicit(l, 1, memory_order_acquire);
 }
 
 static inline void sim_spin_unlock(_Atomic uint32_t *l)
