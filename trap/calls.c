@@ -74,6 +74,8 @@ const struct trap_row trap_rows[] = {
 	{ __NR_io_uring_setup,    TRAP_ALWAYS,  trap_ring_setup,    NONE, NONE, NONE, NONE, NONE, ALONE  },
 	{ __NR_io_uring_enter,    TRAP_ALWAYS,  trap_ring_enter,    NONE, NONE, NONE, NONE, NONE, SHARED },
 	{ __NR_io_uring_register, TRAP_ALWAYS,  trap_ring_register, NONE, NONE, NONE, NONE, NONE, ALONE  },
+	{ __NR_execve,            TRAP_ALWAYS,  trap_exec,          NONE, NONE, NONE, NONE, NONE, ALONE  },
+	{ __NR_execveat,          TRAP_ALWAYS,  trap_exec,          NONE, NONE, NONE, NONE, NONE, ALONE  },
 };
 /* clang-format on */
 

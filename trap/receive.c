@@ -164,6 +164,7 @@ static void serve(struct receiver *rx, const union notif *n)
 
 	/* pid 0: a task this process cannot name (another pid namespace), so cannot look into */
 	if (rq.row && rq.tid) {
+		trap_rings_hear(t, rq.tid);
 		ret = TRAP_ALONE;
 		if (rq.row->share && atomic_load_explicit(&t->rx->two, memory_order_relaxed))
 			ret = serve_shared(rx, &rq);

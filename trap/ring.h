@@ -18,6 +18,7 @@
  *   ring_poll.c      the thread that polls rings with IORING_SETUP_SQPOLL
  *   ring_work.c      commands that are handed over to that thread
  *   ring_client.c    the memory of the process a request came from; ring_batch.c: in one call
+ *   ring_exec.c      when that becomes another program
  *
  * Threads: one that has the loop's turn, which answers the three calls, or two that share it, which
  * answer io_uring_enter; the polling one, which submits for the rings that ask for it. Commands
@@ -54,12 +55,17 @@ enum ring_thread {
 
 /**
  * struct ring_proc - a process whose memory requests refer to
- * @mem: its /proc/PID/mem, which stays its own whatever becomes of the process id
+ * @next: among @rs's, under its @proc_lock
+ * @mem:  its /proc/PID/mem, which stays its own whatever becomes of the process id
+ * @leaving: 0: it can be reached by its id; else the thread that is in exec, or -1: only by @mem
  */
 struct ring_proc {
+	struct trap_rings *rs;
+	struct ring_proc *next, *prev;
 	_Atomic unsigned int refs;
 	pid_t tgid;
 	int mem;
+	_Atomic pid_t leaving;
 	_Atomic uint64_t checked; /* when it was last found to be what it was */
 };
 
@@ -256,6 +262,10 @@ struct trap_rings {
 	unsigned int nr_index;
 	struct ring_wait *free_waits;
 	_Atomic unsigned int nr_waits;
+	/* ring_exec.c */
+	pthread_mutex_t proc_lock;
+	struct ring_proc *procs;
+	_Atomic unsigned int nr_leaving;
 	pthread_mutex_t timer_lock;
 	uint64_t armed;
 
@@ -291,11 +301,14 @@ void trap_rings_detach(struct trap *t);
 bool trap_rings_check(struct trap *t);
 /** trap_rings_forget() - the identity of @tid changed */
 void trap_rings_forget(struct trap *t, pid_t tid);
+/** trap_rings_hear() - @tid calls, so it is not in exec any more */
+static inline void trap_rings_hear(struct trap *t, pid_t tid);
 /** trap_rings_end() - all rings end. Those with commands in flight hold @t until these end. */
 void trap_rings_end(struct trap *t);
 /** trap_rings_free() - the end, once there is no ring */
 void trap_rings_free(struct trap *t);
 
+long trap_exec(struct trap_req *rq);
 long trap_ring_setup(struct trap_req *rq);
 long trap_ring_enter(struct trap_req *rq);
 long trap_ring_register(struct trap_req *rq);
@@ -532,11 +545,28 @@ extern const struct host_client_ops ring_client_ops;
 /** ring_client_move() - between our memory and that of @who's process. Return: 0 or -errno. */
 int ring_client_move(const struct ring_who *who, bool to_client, const struct iovec *local,
 		     unsigned int nr_local, const struct iovec *remote, unsigned int nr_remote);
+/** ring_tgid() - thread group of @tid; 0: it is gone */
+pid_t ring_tgid(struct trap *t, pid_t tid);
 struct ring_proc *ring_proc_new(struct trap *t, pid_t tid);
 /** ring_proc_put() - @n references */
 void ring_proc_put(struct ring_proc *p, unsigned int n);
 /** ring_proc_fresh() - was it still the program it was, @ns ago or later? */
 bool ring_proc_fresh(struct ring_proc *p, uint64_t ns);
+/** ring_proc_lives() - is it still that program? */
+bool ring_proc_lives(const struct ring_proc *p);
+
+/* ---- ring_exec.c -------------------------------------------------------------------------- */
+
+void ring_proc_add(struct trap_rings *rs, struct ring_proc *p);
+void ring_proc_del(struct ring_proc *p);
+/** ring_exec_over() - @tid's exec has failed, or it is the new program */
+void ring_exec_over(struct trap_rings *rs, pid_t tid);
+
+static inline void trap_rings_hear(struct trap *t, pid_t tid)
+{
+	if (atomic_load_explicit(&t->rings->nr_leaving, memory_order_relaxed))
+		ring_exec_over(t->rings, tid);
+}
 
 /* ---- ring_batch.c ------------------------------------------------------------------------- */
 

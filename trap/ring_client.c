@@ -19,8 +19,7 @@
 #define req_of(ptr, member)                                                                       \
 	((struct ring_req *)((char *)(ptr)-offsetof(struct ring_req, member)))
 
-/* thread group of @tid; 0: it is gone */
-static pid_t tgid_of(struct trap *t, pid_t tid)
+pid_t ring_tgid(struct trap *t, pid_t tid)
 {
 	char path[32], text[512], *at;
 	pid_t tgid = 0;
@@ -50,9 +49,10 @@ struct ring_proc *ring_proc_new(struct trap *t, pid_t tid)
 	if (!p)
 		return NULL;
 	p->refs = 1;
-	p->tgid = tgid_of(t, tid);
+	p->tgid = ring_tgid(t, tid);
 	snprintf(path, sizeof(path), "%d/mem", tid);
 	p->mem = openat(t->proc, path, O_RDWR | O_CLOEXEC);
+	ring_proc_add(t->rings, p);
 	return p;
 }
 
@@ -60,22 +60,29 @@ void ring_proc_put(struct ring_proc *p, unsigned int n)
 {
 	if (!p || atomic_fetch_sub(&p->refs, n) > n)
 		return;
+	ring_proc_del(p);
 	if (p->mem >= 0)
 		close(p->mem);
 	free(p);
 }
 
+/* memory that is gone reads as nothing; page 0 of a living program is an error */
+bool ring_proc_lives(const struct ring_proc *p)
+{
+	char byte;
+
+	return p->mem >= 0 && pread(p->mem, &byte, 1, 0) != 0;
+}
+
 bool ring_proc_fresh(struct ring_proc *p, uint64_t ns)
 {
 	uint64_t now = ring_now();
-	char byte;
 
 	if (!p)
 		return false;
 	if (now - atomic_load_explicit(&p->checked, memory_order_relaxed) < ns)
 		return true;
-	/* memory that is gone reads as nothing; page 0 of a living program is an error */
-	if (p->mem < 0 || pread(p->mem, &byte, 1, 0) == 0)
+	if (!ring_proc_lives(p))
 		return false;
 	atomic_store_explicit(&p->checked, now, memory_order_relaxed);
 	return true;
@@ -130,15 +137,19 @@ static int late_xfer(const struct ring_proc *p, bool to_client, const struct iov
 	return 0;
 }
 
-/* a thread that has ended while others of its process go on has no memory any more */
+/* a thread that has ended while others of its process go on has no memory any more; and a process
+ * that may be in exec may have another */
 int ring_client_move(const struct ring_who *who, bool to_client, const struct iovec *local,
 		     unsigned int nr_local, const struct iovec *remote, unsigned int nr_remote)
 {
-	int err = trap_vm_xfer(who->tid, to_client, local, nr_local, remote, nr_remote);
+	const struct ring_proc *p = who->proc;
+	int err = -ESRCH;
 
+	if (!p || !atomic_load_explicit(&p->leaving, memory_order_relaxed))
+		err = trap_vm_xfer(who->tid, to_client, local, nr_local, remote, nr_remote);
 	if (err != -ESRCH)
 		return err;
-	return late_xfer(who->proc, to_client, local, nr_local, remote, nr_remote);
+	return late_xfer(p, to_client, local, nr_local, remote, nr_remote);
 }
 
 static int client_xfer(struct host_client *cl, bool to_client, const struct iovec *local,

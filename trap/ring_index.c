@@ -46,10 +46,8 @@ static void drop(struct trap_rings *rs, struct ring_index *x)
 static bool lives(const struct ring_index *x)
 {
 	struct pollfd p = { .fd = x->s.pidfd, .events = POLLIN };
-	char byte;
 
-	/* memory that is gone reads as nothing; page 0 of a living program is an error */
-	return poll(&p, 1, 0) <= 0 && pread(x->s.who.proc->mem, &byte, 1, 0) != 0;
+	return poll(&p, 1, 0) <= 0 && ring_proc_lives(x->s.who.proc);
 }
 
 static void sweep(struct trap_rings *rs)

@@ -453,6 +453,7 @@ int trap_rings_init(struct trap *t)
 	rs->notify.ready = notify_ready;
 	rs->notify.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	ring_work_init(rs);
+	pthread_mutex_init(&rs->proc_lock, NULL);
 	pthread_mutex_init(&rs->poll_lock, NULL);
 	pthread_cond_init(&rs->poll_wake, NULL);
 	pthread_cond_init(&rs->poll_turn, NULL);
@@ -510,6 +511,7 @@ void trap_rings_free(struct trap *t)
 		close(rs->sweep.fd);
 	pthread_mutex_destroy(&rs->work_lock);
 	pthread_mutex_destroy(&rs->poll_lock);
+	pthread_mutex_destroy(&rs->proc_lock);
 	pthread_cond_destroy(&rs->poll_wake);
 	pthread_cond_destroy(&rs->poll_turn);
 	free(rs);

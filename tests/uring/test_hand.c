@@ -5,14 +5,18 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "successor.h"
 #include "ur.h"
 
 #define DEPTH  64u
@@ -20,6 +24,7 @@
 #define BLOCKS (BYTES / UR_LBA)
 #define LONG   131072u
 #define MIB    1048576u
+#define ROUNDS 40u
 
 static char *self;
 
@@ -237,9 +242,6 @@ static void test_long(void **state)
 
 /* ---- a program that becomes another one ---------------------------------------------------- */
 
-#define PLACE ((char *)0x600000000000)
-#define ROOM  (16u << 20)
-
 /* it finds nothing at the place that the one before it had for its reads */
 static int successor(void)
 {
@@ -249,12 +251,39 @@ static int successor(void)
 	if (mem != PLACE)
 		return 1;
 	memset(mem, 0, ROOM);
-	usleep(50000);
+	usleep(PAUSE_MS * 1000);
 	for (size_t i = 0; i < ROOM; i++) {
 		if (mem[i])
 			return 2;
 	}
 	return 0;
+}
+
+/* @nr reads of @len bytes, more than can be done before the successor @path is there.
+ * @sign: they are about to be submitted */
+static void become(int ns, uint32_t flags, unsigned int nr, unsigned int len, const char *path,
+		   _Atomic bool *sign)
+{
+	char *at = mmap(PLACE, ROOM, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	struct io_uring r;
+
+	ur_init(&r, nr, flags);
+	for (unsigned int i = 0; i < nr; i++)
+		ur_cmd(&r, ns, NVME_URING_CMD_IO,
+		       ur_rw(UR_READ, 0, len / UR_LBA, at + (size_t)i * len % ROOM), i);
+	*sign = true;
+	io_uring_submit(&r);
+	execl(path, path, "--successor", NULL);
+	_exit(99);
+}
+
+static void ends_well(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 static void test_exec(void **state)
@@ -267,35 +296,91 @@ static void test_exec(void **state)
 	write_all(&r, ns, mem, 5);
 	ur_exit(&r);
 	for (unsigned int round = 0; round < 5; round++) {
-		int status;
+		_Atomic bool sign;
 		pid_t pid = ur_fork();
 
-		if (!pid) {
-			char *at = mmap(PLACE, ROOM, PROT_READ | PROT_WRITE,
-					MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-
-			ur_init(&r, DEPTH, 0);
-			/* more than can be read before the successor is there */
-			for (unsigned int i = 0; i < DEPTH; i++)
-				ur_cmd(&r, ns, NVME_URING_CMD_IO,
-				       ur_rw(UR_READ, 0, MIB / UR_LBA, at + i % 16 * MIB), i);
-			io_uring_submit(&r);
-			execl(self, self, "--successor", NULL);
-			_exit(99);
-		}
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_int_equal(status, 0);
+		if (!pid)
+			become(ns, 0, DEPTH, MIB, self, &sign);
+		ends_well(pid);
 	}
+	close(ns);
+}
+
+/* a program that stays what it is, for there is nothing to become */
+static void test_exec_fails(void **state)
+{
+	int ns = ur_open(ur.ns, O_RDWR);
+	char *mem = ur_pages(DEPTH);
+	struct io_uring r;
+
+	ur_init(&r, DEPTH, 0);
+	for (unsigned int round = 0; round < 50; round++) {
+		write_all(&r, ns, mem, round);
+		memset(mem, 0, DEPTH * BYTES);
+		for (unsigned int i = 0; i < DEPTH; i++)
+			put(&r, ns, UR_READ, i, mem + i * BYTES);
+		ur_submit(&r, DEPTH);
+		execl("/nonexistent/program", "program", NULL);
+		assert_int_equal(errno, ENOENT);
+		reap_all(&r, DEPTH);
+		for (unsigned int i = 0; i < DEPTH; i++)
+			assert_true(ur_filled(mem + i * BYTES, BYTES, round + i));
+	}
+	ur_exit(&r);
+	close(ns);
+}
+
+static void wait_us(unsigned int us)
+{
+	struct timespec from, now;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	do {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while ((now.tv_sec - from.tv_sec) * 1000000 + (now.tv_nsec - from.tv_nsec) / 1000 < us);
+}
+
+/* who serves is stopped somewhere on the way, and goes on when the successor is there */
+static void test_exec_stopped(void **state)
+{
+	const int supervisor = ur_supervisor();
+	_Atomic bool *sign;
+	int ns = ur_open(ur.ns, O_RDWR);
+	char path[PATH_MAX];
+
+	if (supervisor <= 1 || kill(supervisor, 0))
+		return; /* another's, who may not be stopped */
+	sign = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(sign, MAP_FAILED);
+	snprintf(path, sizeof(path), "%s", self);
+	snprintf(strrchr(path, '/') + 1, sizeof(path) / 2, "successor");
+	for (unsigned int round = 0; round < ROUNDS; round++) {
+		pid_t pid;
+
+		*sign = false;
+		pid = ur_fork();
+		if (!pid)
+			become(ns, round & 1 ? IORING_SETUP_SQPOLL : 0, 1024, BYTES, path, sign);
+		while (!*sign)
+			;
+		wait_us(round * 25);
+		kill(supervisor, SIGSTOP);
+		usleep(PAUSE_MS * 500);
+		kill(supervisor, SIGCONT);
+		ends_well(pid);
+	}
+	munmap((void *)sign, 4096);
 	close(ns);
 }
 
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest nodes[] = {
-		cmocka_unit_test(test_pieces), cmocka_unit_test(test_entries),
-		cmocka_unit_test(test_vectors), cmocka_unit_test(test_wild),
-		cmocka_unit_test(test_gone), cmocka_unit_test(test_long),
-		cmocka_unit_test(test_exec),
+		cmocka_unit_test(test_pieces),	     cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_vectors),	     cmocka_unit_test(test_wild),
+		cmocka_unit_test(test_gone),	     cmocka_unit_test(test_long),
+		cmocka_unit_test(test_exec),	     cmocka_unit_test(test_exec_fails),
+		cmocka_unit_test(test_exec_stopped),
 	};
 
 	if (argc == 2 && !strcmp(argv[1], "--successor"))

@@ -7,7 +7,8 @@
 
 mkdir "$T/bin"
 cp "$NVMESIM" "$NVMESIM_RUN" "$NVMESIM_CTL" "$NVMESIM_BUILD"/tests/uring/test_* \
-	"$NVMESIM_BUILD/tests/uring/uring_static" "$here/uring.conf" "$here/place.conf" "$T/bin" 2>/dev/null
+	"$NVMESIM_BUILD/tests/uring/uring_static" "$NVMESIM_BUILD/tests/uring/successor" \
+	"$here/uring.conf" "$here/place.conf" "$T/bin" 2>/dev/null
 chmod 755 "$T/bin" "$T"/bin/*
 B=$T/bin
 run=$B/nvmesim-run
