@@ -30,10 +30,16 @@ struct sim_msg {
 enum sim_dma_dir {
 	SIM_DMA_READ,  /* host memory -> device */
 	SIM_DMA_WRITE, /* device -> host memory */
-	/* likewise, with the memory of a store that is not solid: nobody but the kernel may touch it */
+	/* likewise, with the memory of a store that is not solid: nobody but the kernel may touch
+	   it */
 	SIM_DMA_WRITE_UNSEEN,
 	SIM_DMA_READ_UNSEEN,
+	/* as SIM_DMA_WRITE, of memory that stays as it is until @settle: it may be read until then
+	 */
+	SIM_DMA_LEND,
 };
+
+#define SIM_LENT 1 /* struct sim_dma_port.xfer: of what was lent some is still to be read */
 
 static inline bool sim_dma_reads(enum sim_dma_dir dir)
 {
@@ -54,13 +60,18 @@ struct sim_dma_vec {
 
 /**
  * struct sim_dma_port - the function's bus master side
- * @xfer: move @n vectors, all or (on error) any part of them. Return: 0 or %SIM_EFAULT.
+ * @xfer: move @n vectors, all or (on error) any part of them. Return: 0, %SIM_LENT or %SIM_EFAULT.
  * @map:  address of @len contiguous bytes of host memory at @iova that stay valid until the
  *        function is reset, or NULL if this memory must be reached with @xfer. Used for queues.
+ * @settle: move what was lent on this thread and is not moved yet. Called before the commands
+ * complete that lent it, on the thread that rang the doorbell, and before that returns; and when an
+ *        @xfer has failed, which may have been lent something. NULL: nothing
+ *        is ever lent.
  */
 struct sim_dma_port {
 	int (*xfer)(void *opaque, enum sim_dma_dir dir, const struct sim_dma_vec *vec, unsigned int n);
 	void *(*map)(void *opaque, uint64_t iova, size_t len);
+	void (*settle)(void *opaque);
 	void *opaque;
 };
 

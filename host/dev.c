@@ -47,7 +47,8 @@ fail:
 void host_dev_ports(struct host_dev *dev, struct sim_dma_port *dma, struct sim_irq_port *irq)
 {
 	*dma = (struct sim_dma_port){
-		.xfer = host_dma_xfer, .map = host_dma_map, .opaque = dev };
+		.xfer = host_dma_xfer, .map = host_dma_map, .settle = host_dma_settle, .opaque = dev
+	};
 	*irq = (struct sim_irq_port){ .msix = host_msix, .intx = host_intx, .opaque = dev };
 }
 

@@ -32,12 +32,15 @@ struct host_client_ops {
 	int (*xfer)(struct host_client *cl, bool to_client, const struct iovec *local,
 		    unsigned int nr_local, const struct iovec *remote, unsigned int nr_remote);
 	/**
-	 * @late: as @xfer to the client, from ordinary memory of ours: it may be copied, and the copy
-	 * be given to the client after @done, before anybody is told of the completion. NULL: @xfer
-	 * does it.
+	 * @late: as @xfer to the client, from ordinary memory of ours: it may be copied, and the
+	 * copy be given to the client after @done, before anybody is told of the completion. @lent:
+	 * instead of a copy @local itself will do, until @settle. NULL: @xfer does it. Return: 0,
+	 * -errno, or %SIM_LENT: @local itself it is.
 	 */
 	int (*late)(struct host_client *cl, const struct iovec *local, unsigned int nr_local,
-		    const struct iovec *remote, unsigned int nr_remote);
+		    const struct iovec *remote, unsigned int nr_remote, bool lent);
+	/** @settle: what @late has not copied on this thread is moved */
+	void (*settle)(void);
 	/**
 	 * @early: as @xfer from the client, into ordinary memory of ours: what the door read when the
 	 * command was issued will do. NULL: @xfer does it.

@@ -229,6 +229,7 @@ bool host_window_close(struct host_window *win);
 void host_window_settle(struct host_window *win);
 int host_dma_xfer(void *opaque, enum sim_dma_dir dir, const struct sim_dma_vec *vec,
 		  unsigned int n);
+void host_dma_settle(void *opaque);
 void *host_dma_map(void *opaque, uint64_t iova, size_t len);
 
 /* ---- the device -------------------------------------------------------------------------- */

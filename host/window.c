@@ -123,11 +123,15 @@ struct gather {
 	struct iovec local[NR_IOV], remote[NR_IOV];
 	unsigned int nr_local, nr_remote;
 	bool late;  /* &host_client_ops.late will do */
+	bool lend;  /* ... even without a copy */
+	bool lent;  /* which is what it does */
 	bool early; /* &host_client_ops.early will do */
 	/* where the last piece of the window ended, so that a walk need not start over */
 	uint32_t vec;
 	uint64_t vec_off; /* window offset at which win->vec[vec] begins */
 };
+
+static _Thread_local const struct host_client_ops *lender; /* of what is not moved yet */
 
 static int gather_flush(struct gather *g, struct host_window *win, bool to_client)
 {
@@ -139,9 +143,14 @@ static int gather_flush(struct gather *g, struct host_window *win, bool to_clien
 	if (g->early && cl->ops->early)
 		err = cl->ops->early(cl, g->local, g->nr_local, g->remote, g->nr_remote);
 	else if (g->late && cl->ops->late)
-		err = cl->ops->late(cl, g->local, g->nr_local, g->remote, g->nr_remote);
+		err = cl->ops->late(cl, g->local, g->nr_local, g->remote, g->nr_remote, g->lend);
 	else
 		err = cl->ops->xfer(cl, to_client, g->local, g->nr_local, g->remote, g->nr_remote);
+	if (err == SIM_LENT) {
+		lender = cl->ops;
+		g->lent = true;
+		err = 0;
+	}
 	if (err) {
 		atomic_fetch_or(&win->state, HOST_WIN_FAULT);
 		err = SIM_EFAULT;
@@ -243,14 +252,17 @@ static bool decode(struct host_dev *dev, uint64_t iova, struct target *t)
 	return t->kind <= HOST_WIN_LIST;
 }
 
-/* all vectors from @vec on that are in the same window; *@used says how many they were */
+/* all vectors from @vec on that are in the same window; *@used says how many they were.
+ * Return: 0, %SIM_LENT or %SIM_EFAULT. */
 static int window_xfer(const struct target *first, struct host_dev *dev, enum sim_dma_dir dir,
 		       const struct sim_dma_vec *vec, unsigned int n, unsigned int *used)
 {
 	const bool to_client = !sim_dma_reads(dir);
 	struct host_window *win = first->win;
 	struct target t = *first;
-	struct gather g = { .late = dir == SIM_DMA_WRITE, .early = dir == SIM_DMA_READ };
+	struct gather g = { .late = dir == SIM_DMA_WRITE || dir == SIM_DMA_LEND,
+			    .lend = dir == SIM_DMA_LEND,
+			    .early = dir == SIM_DMA_READ };
 	unsigned int i = 0;
 	int err = 0;
 
@@ -280,7 +292,9 @@ static int window_xfer(const struct target *first, struct host_dev *dev, enum si
 		i++;
 	} while (!err && i < n && decode(dev, vec[i].iova, &t) && t.win == win);
 	*used = i;
-	return err ? err : gather_flush(&g, win, to_client);
+	if (!err)
+		err = gather_flush(&g, win, to_client);
+	return err ? err : g.lent ? SIM_LENT : 0;
 }
 
 /* host memory: the driver's own buffers only. Queues are reached where they are mapped. */
@@ -308,7 +322,7 @@ int host_dma_xfer(void *opaque, enum sim_dma_dir dir, const struct sim_dma_vec *
 	bool to_host = !sim_dma_reads(dir);
 	unsigned int used;
 	struct target t;
-	int err;
+	int ret = 0, err;
 
 	for (; n; vec += used, n -= used) {
 		used = 1;
@@ -320,10 +334,21 @@ int host_dma_xfer(void *opaque, enum sim_dma_dir dir, const struct sim_dma_vec *
 		} else {
 			err = memory_xfer(dev, to_host, vec);
 		}
-		if (err)
+		if (err < 0)
 			return err;
+		ret |= err;
 	}
-	return 0;
+	return ret;
+}
+
+/** host_dma_settle() - what clients were lent is moved */
+void host_dma_settle(void *opaque)
+{
+	const struct host_client_ops *ops = lender;
+
+	lender = NULL;
+	if (ops)
+		ops->settle();
 }
 
 /** host_dma_map() - queues, directly */

@@ -110,6 +110,8 @@ struct ring_req {
 	struct ring_req *tnext, *tprev;
 	struct ring_proc *proc;
 	struct ring_batch *_Atomic batch; /* that has data of it for the program */
+	const struct ring_batch *given_in; /* that had, in its batch @given_of */
+	uint64_t given_of;
 	struct iovec ahead; /* of the program's memory, read when it was submitted */
 	const char *ahead_data;
 	const struct ring_batch *ahead_in;
@@ -582,6 +584,11 @@ const struct ring_who *ring_batch_who(void);
 /** ring_batch_stage() - take what @q's command gives the program. Return: false: not worth it. */
 bool ring_batch_stage(struct ring_req *q, const struct iovec *local, unsigned int nr_local,
 		      const struct iovec *remote, unsigned int nr_remote);
+/** ring_batch_lend() - same, from where it lies: @local stays as it is until ring_batch_settle() */
+bool ring_batch_lend(struct ring_req *q, const struct iovec *local, const struct iovec *remote,
+		     unsigned int nr_remote);
+/** ring_batch_settle() - what this thread's batch was lent is handed over */
+void ring_batch_settle(void);
 /** ring_batch_fetch() - read ahead what @list's commands will take from the program; no lock held */
 void ring_batch_fetch(const struct ring_list *list);
 /** ring_batch_fetched() - from what was read ahead. Return: false: it was not. */

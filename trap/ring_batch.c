@@ -24,7 +24,7 @@
  * @several: whether it is worth it
  * @local, @remote: pieces, of the same length each; @owner: whose bytes they are
  * @ahead:   what was read of the program's memory before the commands that want it began
- * @seq:     of the batch that @ahead is of
+ * @seq:     of the batch, which nobody else ever has
  * @mine:    requests whose commands are over, on the thread itself; @ended: on another one
  */
 struct ring_batch {
@@ -204,6 +204,12 @@ static bool is_ahead(const struct ring_req *q, const struct ring_batch *b)
 	       q->ahead_of == b->seq;
 }
 
+/* has the batch that this thread has now, or had it, data of @q's? */
+static bool is_given(const struct ring_req *q, const struct ring_batch *b)
+{
+	return q->given_in == b && q->given_of == b->seq;
+}
+
 bool ring_batch_fetched(const struct ring_req *q, const struct iovec *local, unsigned int nr_local,
 			const struct iovec *remote, unsigned int nr_remote)
 {
@@ -272,11 +278,45 @@ static void hand_over(struct ring_batch *b)
 	b->used = 0;
 }
 
+/* what is at @local is @q's, and for @remote; there is room */
+static void take(struct ring_batch *b, struct ring_req *q, char *local, const struct iovec *remote,
+		 unsigned int nr_remote)
+{
+	for (unsigned int i = 0; i < nr_remote; i++) {
+		b->local[b->nr] = (struct iovec){ local, remote[i].iov_len };
+		b->remote[b->nr] = remote[i];
+		b->owner[b->nr++] = q;
+		local += remote[i].iov_len;
+	}
+	q->batch = b; /* it cannot have ended yet, so nobody else looks */
+	q->given_in = b;
+	q->given_of = b->seq;
+}
+
+bool ring_batch_lend(struct ring_req *q, const struct iovec *local, const struct iovec *remote,
+		     unsigned int nr_remote)
+{
+	struct ring_batch *b = current;
+
+	if (!b->several || nr_remote > MAX_SEGS / 4 || local->iov_len > MAX_XFER)
+		return false;
+	if (b->nr + nr_remote > MAX_SEGS)
+		hand_over(b);
+	take(b, q, local->iov_base, remote, nr_remote);
+	return true;
+}
+
+void ring_batch_settle(void)
+{
+	if (current)
+		hand_over(current);
+}
+
 bool ring_batch_stage(struct ring_req *q, const struct iovec *local, unsigned int nr_local,
 		      const struct iovec *remote, unsigned int nr_remote)
 {
 	struct ring_batch *b = current;
-	size_t len = 0, off;
+	size_t len = 0;
 	char *to;
 
 	if (!b->several || nr_remote > MAX_SEGS / 4)
@@ -292,15 +332,8 @@ bool ring_batch_stage(struct ring_req *q, const struct iovec *local, unsigned in
 		memcpy(to, local[i].iov_base, local[i].iov_len);
 		to += local[i].iov_len;
 	}
-	off = b->used;
-	for (unsigned int i = 0; i < nr_remote; i++) {
-		b->local[b->nr] = (struct iovec){ b->mem + off, remote[i].iov_len };
-		b->remote[b->nr] = remote[i];
-		b->owner[b->nr++] = q;
-		off += remote[i].iov_len;
-	}
+	take(b, q, b->mem + b->used, remote, nr_remote);
 	b->used += len;
-	q->batch = b; /* it cannot have ended yet, so nobody else looks */
 	return true;
 }
 
@@ -309,7 +342,7 @@ bool ring_batch_hold(struct ring_req *q, int32_t res)
 	struct ring_batch *b = q->batch;
 	bool held;
 
-	if (current && (b == current || is_ahead(q, current))) {
+	if (current && (b == current || is_given(q, current) || is_ahead(q, current))) {
 		q->res = res;
 		ring_list_add(&current->mine, q);
 		return true;

@@ -164,14 +164,17 @@ static int client_xfer(struct host_client *cl, bool to_client, const struct iove
 }
 
 static int client_late(struct host_client *cl, const struct iovec *local, unsigned int nr_local,
-		       const struct iovec *remote, unsigned int nr_remote)
+		       const struct iovec *remote, unsigned int nr_remote, bool lent)
 {
 	struct ring_req *q = req_of(cl, client);
 	const struct ring_who *who = ring_batch_who();
 
-	if (who && who->proc == q->proc &&
-	    ring_batch_stage(q, local, nr_local, remote, nr_remote))
-		return 0;
+	if (who && who->proc == q->proc) {
+		if (lent && nr_local == 1 && ring_batch_lend(q, local, remote, nr_remote))
+			return SIM_LENT;
+		if (ring_batch_stage(q, local, nr_local, remote, nr_remote))
+			return 0;
+	}
 	return client_xfer(cl, true, local, nr_local, remote, nr_remote);
 }
 
@@ -186,5 +189,6 @@ static int client_early(struct host_client *cl, const struct iovec *local, unsig
 const struct host_client_ops ring_client_ops = {
 	.xfer = client_xfer,
 	.late = client_late,
+	.settle = ring_batch_settle,
 	.early = client_early,
 };

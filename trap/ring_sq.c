@@ -52,6 +52,7 @@ static struct ring_req *req_get(struct trap_ring *r)
 	q->uses[0] = q->uses[1] = NULL;
 	q->proc = NULL;
 	q->res = 0;
+	q->given_in = NULL;
 	q->ahead_of = 0;
 	q->cqe_flags = 0;
 	atomic_store_explicit(&q->flags, 0, memory_order_relaxed);

@@ -150,13 +150,12 @@ void sim_cqe_write(struct sim_ctrl *c, struct sim_cq *cq, const struct sim_req *
 		sim_irq_raise(c, cq->vector);
 }
 
-bool sim_req_post(struct sim_req *req)
+/* lock of the completion queue held. Return: whether it is written */
+static bool post(struct sim_cq *cq, struct sim_req *req)
 {
 	struct sim_sq *sq = req->sq;
-	struct sim_cq *cq = sq->cq;
 	bool wait;
 
-	mtx_lock(&cq->lock);
 	wait = cq->wait || (sim_cq_full(cq) && (!sim_dbbuf_cq_look(sq->ctrl, cq) || sim_cq_full(cq)));
 	if (wait) {
 		mtx_lock(&sq->lock);
@@ -171,8 +170,32 @@ bool sim_req_post(struct sim_req *req)
 	} else {
 		sim_cqe_write(sq->ctrl, cq, req);
 	}
-	mtx_unlock(&cq->lock);
 	return !wait;
+}
+
+bool sim_req_post(struct sim_req *req)
+{
+	struct sim_cq *cq = req->sq->cq;
+	bool written;
+
+	mtx_lock(&cq->lock);
+	written = post(cq, req);
+	mtx_unlock(&cq->lock);
+	return written;
+}
+
+unsigned int sim_req_post_all(struct sim_req *const req[], unsigned int n, struct sim_req **free)
+{
+	struct sim_cq *cq = req[0]->sq->cq;
+	unsigned int written = 0;
+
+	mtx_lock(&cq->lock);
+	for (unsigned int i = 0; i < n; i++) {
+		if (post(cq, req[i]))
+			free[written++] = req[i];
+	}
+	mtx_unlock(&cq->lock);
+	return written;
 }
 
 /* the queue's lock is held. Return: whether its runner stopped for want of a request */

@@ -22,6 +22,7 @@
 #include "coalesce.h"
 #include "dbbuf.h"
 #include "hmb.h"
+#include "lend.h"
 #include "status.h"
 #include "../subsys/virt.h"
 
@@ -75,6 +76,7 @@ _Static_assert(sizeof(struct sim_cqe) == 16, "CQE is 16 bytes");
  * @cq_next:   completions waiting for room in their queue
  * @unposted:  it was given up or waits in a full CQ: its CQE is still to be written
  * @place:   where its data is: cmb.c
+ * @lent:    the port still needs memory it was lent: lend.h
  */
 struct sim_req {
 	struct sim_ctrl *ctrl;
@@ -94,6 +96,7 @@ struct sim_req {
 	struct sim_req *cq_next;
 	bool unposted;
 	uint8_t place;
+	bool lent;
 };
 
 /* ---- the command table ------------------------------------------------------------------ */
@@ -106,14 +109,15 @@ enum sim_nsid_rule {
 };
 
 enum sim_cmd_flags {
-	SIM_CMD_EXCL = 1 << 0,	/* runs with the subsystem's writer side held */
-	SIM_CMD_QUERY = 1 << 1, /* an error is an answer: neither DNR nor More (see dispatch.c) */
-	SIM_CMD_WRITE = 1 << 2, /* changes user data: refused on a read-only medium */
+	SIM_CMD_EXCL = 1 << 0,	  /* runs with the subsystem's writer side held */
+	SIM_CMD_QUERY = 1 << 1,	  /* an error is an answer: neither DNR nor More (see dispatch.c) */
+	SIM_CMD_WRITE = 1 << 2,	  /* changes user data: refused on a read-only medium */
 	SIM_CMD_UNTIMED = 1 << 3, /* may stay pending for ever (Asynchronous Event Request) */
 	SIM_CMD_WP_DENIED = 1 << 4, /* refused on a write protected namespace: see sim_wp_check() */
 	SIM_CMD_FORMATTING = 1 << 5, /* goes on while its namespace is being formatted */
-	SIM_CMD_ANA = 1 << 6, /* goes on whatever the ANA state, or the handler looks at it */
+	SIM_CMD_ANA = 1 << 6,	   /* goes on whatever the ANA state, or the handler looks at it */
 	SIM_CMD_NO_ABORT = 1 << 7, /* what it has begun goes on: it is not aborted */
+	SIM_CMD_LENDS = 1 << 8,	   /* waits for nothing while something is lent: see lend.h */
 };
 
 /**
@@ -252,6 +256,7 @@ struct sim_cq {
  * @running: whoever sets it fetches commands; others only move @tail
  * @cur, @second: requests of whoever holds @running: a command that ends at once never takes @lock;
  *           the second one is for the second half of a fused operation
+ * @lent:    likewise: lend.h
  * @half_at: the tail, when the last entry before it is the first half of a fused operation: it
  *           waits until the tail is another one
  * @lock:    guards what follows
@@ -276,6 +281,7 @@ struct sim_sq {
 	_Atomic int running;
 	_Atomic uint32_t half_at;
 	struct sim_req *cur, *second;
+	struct sim_lent lent;
 	mtx_t lock;
 	struct sim_req *reqs_mem, *reqs, *free, *pending;
 	uint32_t nr_reqs, nr_used, nr_completing, nr_out;

@@ -357,9 +357,13 @@ static uint16_t moves_run(struct sim_iter *it, struct moves *m)
 {
 	struct sim_ctrl *c = it->req->ctrl;
 	unsigned int n = m->n, first = m->first;
+	int ret;
 
 	m->n = m->first = 0;
-	if (!n || !sim_dma(c, m->dir, m->vec, n))
+	ret = n ? sim_dma(c, m->dir, m->vec, n) : 0;
+	if (ret == SIM_LENT)
+		it->req->lent = true;
+	if (ret >= 0)
 		return SIM_OK;
 	/* which of two pointers is the bad one? What the first one's moves can do, they do again. */
 	if (first && sim_dma(c, m->dir, m->vec, first))

@@ -54,6 +54,10 @@ bool sim_req_finish(struct sim_req *req, uint16_t status);
 /** sim_req_post() - write the CQE, or make it wait. Return: whether it is written. */
 bool sim_req_post(struct sim_req *req);
 
+/** sim_req_post_all() - same for @n requests of one queue. @free receives those that are written.
+ * Return: how many. */
+unsigned int sim_req_post_all(struct sim_req *const req[], unsigned int n, struct sim_req **free);
+
 /** sim_req_unwait() - @req left the wait list of its CQ; frees the queue when it was the last one
  * Return: the queue, if it lives and waits for a request to fetch its next command; else NULL. */
 struct sim_sq *sim_req_unwait(struct sim_req *req);

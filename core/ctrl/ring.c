@@ -52,6 +52,8 @@ static struct sim_req *req_get(struct sim_sq *sq)
 {
 	struct sim_req *req;
 
+	if (sq->lent.nr_spare)
+		return sq->lent.spare[--sq->lent.nr_spare];
 	mtx_lock(&sq->lock);
 	req = sq->free;
 	if (req) {
@@ -103,6 +105,7 @@ static void req_begin(struct sim_req *req)
 	req->err_cs = 0;
 	req->cancel = NULL;
 	req->place = 0;
+	req->lent = false;
 	req->state = REQ_RUNNING;
 }
 
@@ -153,9 +156,19 @@ static void sq_look_ahead(const struct sim_sq *sq, unsigned int half)
 
 static void sq_execute(struct sim_sq *sq, struct sim_req *req)
 {
+	uint16_t status;
+
+	if (!req->row || !(req->row->flags & SIM_CMD_LENDS))
+		sim_lend_settle(sq);
 	req_begin(req);
-	if (!req_end(sq, req, sim_execute(req)))
+	status = sim_execute(req);
+	if (req->lent) {
+		req->status = status;
+		req->state = REQ_DONE;
 		sq->cur = NULL;
+	} else if (!req_end(sq, req, status)) {
+		sq->cur = NULL;
+	}
 }
 
 /* ---- fused operations (NVMe Base 2.1, 3.4.2) ----------------------------------------------- */
@@ -199,6 +212,7 @@ static void sq_execute_pair(struct sim_sq *sq, struct sim_req *first, struct sim
 {
 	uint16_t status[2];
 
+	sim_lend_settle(sq);
 	req_begin(first);
 	req_begin(second);
 	sim_execute_fused(first, second, status);
@@ -267,6 +281,7 @@ static bool sq_drain(struct sim_ctrl *c, struct sim_sq *sq)
 		req->row = sim_cmd_row(c, !qid, req->sqe.opcode);
 		if (!excl && is_exclusive(req)) {
 			/* nothing was consumed yet: fetch it again under the writer side */
+			sim_lend_settle(sq);
 			sim_read_unlock(l);
 			sim_write_lock(l);
 			excl = true;
@@ -302,6 +317,7 @@ static bool sq_drain(struct sim_ctrl *c, struct sim_sq *sq)
 			run_kicked(c);
 			lives = sq_lives(c, qid, sq, gen);
 		} else if (atomic_load_explicit(&l->writer, memory_order_relaxed)) {
+			sim_lend_settle(sq);
 			sim_read_unlock(l);
 			sim_read_lock(l);
 			lives = sq_lives(c, qid, sq, gen);
@@ -312,6 +328,8 @@ static bool sq_drain(struct sim_ctrl *c, struct sim_sq *sq)
 		sim_read_lock(l);
 		lives = lives && sq_lives(c, qid, sq, gen);
 	}
+	if (lives)
+		sim_lend_settle(sq);
 	return lives;
 }
 

@@ -166,18 +166,23 @@ static uint16_t fail(struct sim_media *m, struct sim_iter *it, uint64_t off, int
 	return sim_media_fail(it->req, off >> m->lbads, err, write);
 }
 
+enum way { TO_HOST, TO_HOST_LENT, FROM_HOST };
+
 /*
  * Move [@off, @off + @len) between the host and the store's own memory at @ptr. A failed DMA is the
  * host's fault, unless the store finds that its memory is not sound.
  */
-static uint16_t move_mapped(struct sim_media *m, uint64_t off, size_t len, bool write, void *ptr,
+static uint16_t move_mapped(struct sim_media *m, uint64_t off, size_t len, enum way way, void *ptr,
 			    struct sim_iter *it)
 {
 	struct sim_store *st = m->store;
-	static const enum sim_dma_dir dirs[2][2] = { { SIM_DMA_WRITE_UNSEEN, SIM_DMA_WRITE },
-						     { SIM_DMA_READ_UNSEEN, SIM_DMA_READ } };
-	enum sim_dma_dir dir = dirs[write][st->solid];
-	uint16_t status = sim_iter_move(it, dir, ptr, len);
+	static const enum sim_dma_dir dirs[][2] = {
+		[TO_HOST] = { SIM_DMA_WRITE_UNSEEN, SIM_DMA_WRITE },
+		[TO_HOST_LENT] = { SIM_DMA_WRITE_UNSEEN, SIM_DMA_LEND },
+		[FROM_HOST] = { SIM_DMA_READ_UNSEEN, SIM_DMA_READ },
+	};
+	const bool write = way == FROM_HOST;
+	uint16_t status = sim_iter_move(it, dirs[way][st->solid], ptr, len);
 	int err;
 
 	if (status != SIM_DATA_TRANSFER_ERROR)
@@ -211,9 +216,10 @@ static uint16_t move_bounced(struct sim_media *m, uint64_t off, size_t len, bool
 	return status;
 }
 
-static uint16_t transfer(struct sim_media *m, uint64_t slba, uint32_t nlb, bool write,
+static uint16_t transfer(struct sim_media *m, uint64_t slba, uint32_t nlb, enum way way,
 			 struct sim_iter *it)
 {
+	const bool write = way == FROM_HOST;
 	uint64_t off = slba << m->lbads;
 	size_t len = (size_t)nlb << m->lbads;
 	uint16_t status = SIM_OK;
@@ -227,15 +233,16 @@ static uint16_t transfer(struct sim_media *m, uint64_t slba, uint32_t nlb, bool 
 		if (err)
 			status = fail(m, it, off, err, write);
 		else
-			status = ptr ? move_mapped(m, off, n, write, ptr, it)
+			status = ptr ? move_mapped(m, off, n, way, ptr, it)
 				     : move_bounced(m, off, n, write, it);
 	}
 	return status;
 }
 
-uint16_t sim_media_read(struct sim_media *m, uint64_t slba, uint32_t nlb, struct sim_iter *it)
+uint16_t sim_media_read(struct sim_media *m, uint64_t slba, uint32_t nlb, struct sim_iter *it,
+			bool lend)
 {
-	return transfer(m, slba, nlb, false, it);
+	return transfer(m, slba, nlb, lend ? TO_HOST_LENT : TO_HOST, it);
 }
 
 void sim_media_ahead(const struct sim_media *m, uint64_t off, size_t len)
@@ -250,8 +257,9 @@ void sim_media_ahead(const struct sim_media *m, uint64_t off, size_t len)
 	if (!st->solid || off > st->size || len > st->size - off ||
 	    st->ops->map(st, off, len, false, &ptr) || !ptr)
 		return;
+	/* not into the first level, which is small, and can wait for a few lines at a time only */
 	for (size_t i = 0; i < len; i += SIM_LINE)
-		__builtin_prefetch((const char *)ptr + i);
+		__builtin_prefetch((const char *)ptr + i, 0, 2);
 }
 
 uint16_t sim_media_write(struct sim_media *m, uint64_t slba, uint32_t nlb, struct sim_iter *it)
@@ -261,7 +269,7 @@ uint16_t sim_media_write(struct sim_media *m, uint64_t slba, uint32_t nlb, struc
 
 	if (err)
 		return sim_media_fail(it->req, slba, err, true);
-	status = transfer(m, slba, nlb, true, it);
+	status = transfer(m, slba, nlb, FROM_HOST, it);
 	if (!status)
 		sim_blocks_clear_bad(&m->blocks, slba, nlb);
 	return status;

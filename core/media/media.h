@@ -77,13 +77,13 @@ void sim_range_lock(struct sim_ranges *rs, struct sim_range *r, uint64_t slba, u
 		    enum sim_range_mode mode);
 void sim_range_unlock(struct sim_ranges *rs, struct sim_range *r);
 /**
- * sim_range_try() - claim blocks to write, where nobody but the caller has claimed any of them
- * @mine: the caller's claim, or one of them, which is not in the way
+ * sim_range_try() - claim blocks, where no claim but the caller's is in the way
+ * @mine: the caller's claim, or one of them, which is not in the way; or NULL
  * Return: whether it was made; it is made at once or not at all, so that it can be made beside
  * another one.
  */
 bool sim_range_try(struct sim_ranges *rs, struct sim_range *r, uint64_t slba, uint64_t nlb,
-		   const struct sim_range *mine);
+		   enum sim_range_mode mode, const struct sim_range *mine);
 /**
  * sim_range_lock2() - claim two ranges, which may be of two namespaces, without a deadlock
  * (Copy: sources to read, a destination to write, each at its own time would let two copies wait
@@ -217,8 +217,10 @@ int sim_media_sync(struct sim_media *m);
 
 /** sim_media_ahead() - @len bytes at byte @off are about to be read: bring them nearer, if that is easy */
 void sim_media_ahead(const struct sim_media *m, uint64_t off, size_t len);
-/** sim_media_read() - @nlb blocks at @slba to the host, through @it. Return: 0 or a status. */
-uint16_t sim_media_read(struct sim_media *m, uint64_t slba, uint32_t nlb, struct sim_iter *it);
+/** sim_media_read() - @nlb blocks at @slba to the host, through @it. @lend: they stay claimed until
+ * the port is settled (lend.h). Return: 0 or a status. */
+uint16_t sim_media_read(struct sim_media *m, uint64_t slba, uint32_t nlb, struct sim_iter *it,
+			bool lend);
 /** sim_media_write() - the other way */
 uint16_t sim_media_write(struct sim_media *m, uint64_t slba, uint32_t nlb, struct sim_iter *it);
 /** sim_media_compare() - compare with the host's bytes. Return: 0, SIM_COMPARE_FAILED, ... */

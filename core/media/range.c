@@ -127,7 +127,13 @@ static void wait_for(struct sim_ranges *rs, const struct sim_range *r)
 }
 
 /* nearly every command is in one shard */
-static void lock_one(struct sim_ranges *rs, struct sim_range *r)
+static bool is_single(const struct sim_range *r)
+{
+	return r->shards && !(r->shards & (r->shards - 1));
+}
+
+/* Return: whether it is granted at once */
+static bool enter_single(struct sim_ranges *rs, struct sim_range *r)
 {
 	const unsigned int shard = first_of(r->shards);
 	bool done;
@@ -136,8 +142,7 @@ static void lock_one(struct sim_ranges *rs, struct sim_range *r)
 	enter(rs, r, shard);
 	done = granted(r, shard);
 	sim_spin_unlock(&rs->shard[shard].lock);
-	if (!done)
-		wait_for(rs, r);
+	return done;
 }
 
 void sim_range_lock(struct sim_ranges *rs, struct sim_range *r, uint64_t slba, uint64_t nlb,
@@ -149,10 +154,10 @@ void sim_range_lock(struct sim_ranges *rs, struct sim_range *r, uint64_t slba, u
 	r->rs = rs;
 	r->group = r;
 	r->shards = shards_of(r);
-	if (r->shards && !(r->shards & (r->shards - 1)))
-		lock_one(rs, r);
-	else
+	if (!is_single(r))
 		sim_range_lock_all(&r, 1);
+	else if (!enter_single(rs, r))
+		wait_for(rs, r);
 }
 
 void sim_range_unlock(struct sim_ranges *rs, struct sim_range *r)
@@ -162,17 +167,10 @@ void sim_range_unlock(struct sim_ranges *rs, struct sim_range *r)
 			leave(rs, r, i);
 }
 
-bool sim_range_try(struct sim_ranges *rs, struct sim_range *r, uint64_t slba, uint64_t nlb,
-		   const struct sim_range *mine)
+static bool enter_several(struct sim_ranges *rs, struct sim_range *r)
 {
 	bool all = true;
 
-	r->slba = slba;
-	r->nlb = nlb;
-	r->mode = SIM_RANGE_WRITE;
-	r->rs = rs;
-	r->group = mine->group;
-	r->shards = shards_of(r);
 	lock_shards(rs, r->shards);
 	for (unsigned int i = 0; r->shards >> i; i++) {
 		if (!(r->shards >> i & 1))
@@ -181,9 +179,24 @@ bool sim_range_try(struct sim_ranges *rs, struct sim_range *r, uint64_t slba, ui
 		all &= granted(r, i);
 	}
 	unlock_shards(rs, r->shards);
-	if (!all)
-		sim_range_unlock(rs, r);
 	return all;
+}
+
+bool sim_range_try(struct sim_ranges *rs, struct sim_range *r, uint64_t slba, uint64_t nlb,
+		   enum sim_range_mode mode, const struct sim_range *mine)
+{
+	bool done;
+
+	r->slba = slba;
+	r->nlb = nlb;
+	r->mode = mode;
+	r->rs = rs;
+	r->group = mine ? mine->group : r;
+	r->shards = shards_of(r);
+	done = is_single(r) ? enter_single(rs, r) : enter_several(rs, r);
+	if (!done)
+		sim_range_unlock(rs, r);
+	return done;
 }
 
 /* by namespace; few and mostly in order */

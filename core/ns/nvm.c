@@ -39,6 +39,7 @@ const struct sim_cmd sim_nvm_cmds[256] = {
 		.handler = sim_nvm_read,
 		.ahead = sim_nvm_read_ahead,
 		.resv = SIM_RESV_READ,
+		.flags = SIM_CMD_LENDS,
 		.nsid = SIM_NSID_ACTIVE,
 	},
 	[nvme_cmd_write_uncor] = {

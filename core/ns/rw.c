@@ -389,17 +389,35 @@ uint16_t sim_nvm_write(struct sim_req *req)
 
 /* ---- Read ----------------------------------------------------------------------------------- */
 
+/* a zone, and the stage, may be waited for; and a Read with FUA is not over when it has been done
+ */
+static bool may_lend(const struct sim_req *req)
+{
+	return !req->ns->ms && !req->ns->zones && !(req->sqe.cdw12 & CDW12_FUA);
+}
+
+static uint16_t read_claimed(struct sim_rw *c, bool lend)
+{
+	uint16_t status = sim_check_readable(c->req, c->ns, c->slba, c->nlb);
+
+	return status ? status : sim_media_read(&c->ns->media, c->slba, c->nlb, &c->data, lend);
+}
+
 static uint16_t read_direct(struct sim_rw *c)
 {
-	struct sim_media *m = &c->ns->media;
-	struct sim_range r;
+	struct sim_ranges *rs = &c->ns->media.ranges;
+	struct sim_range here, *r;
 	uint16_t status;
 
-	sim_range_lock(&m->ranges, &r, c->slba, c->nlb, SIM_RANGE_READ);
-	status = sim_check_readable(c->req, c->ns, c->slba, c->nlb);
-	if (!status)
-		status = sim_media_read(m, c->slba, c->nlb, &c->data);
-	sim_range_unlock(&m->ranges, &r);
+	r = may_lend(c->req) ? sim_lend_claim(c->req, rs, c->slba, c->nlb) : NULL;
+	if (r) {
+		status = read_claimed(c, true);
+		sim_lend_keep(c->req, r, status);
+		return status;
+	}
+	sim_range_lock(rs, &here, c->slba, c->nlb, SIM_RANGE_READ);
+	status = read_claimed(c, false);
+	sim_range_unlock(rs, &here);
 	return status;
 }
 
@@ -485,8 +503,11 @@ uint16_t sim_nvm_read(struct sim_req *req)
 {
 	struct sim_stage_slot slot;
 	struct sim_rw c;
-	uint16_t status = sim_rw_start(&c, req, SIM_PI_READ);
+	uint16_t status;
 
+	if (!may_lend(req))
+		sim_lend_settle(req->sq);
+	status = sim_rw_start(&c, req, SIM_PI_READ);
 	if (status)
 		return status;
 	if (c.ns->ms) {

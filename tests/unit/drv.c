@@ -14,6 +14,8 @@
 #define CFG_MSIX_CTRL 0x42
 #define CFG_MSIX_TABLE 0x44
 #define WAIT_TURNS 2000000
+#define MAX_LENT       1024
+#define MAX_LEND       16384u /* bytes; more is moved at once */
 
 /* ---- ports -------------------------------------------------------------------------------- */
 
@@ -23,10 +25,49 @@ static bool mapped(const struct drv *d, uint64_t iova, size_t len)
 	       len <= DRV_MEM - (iova - DRV_IOVA);
 }
 
+/**
+ * struct lent - what a thread was lent: it is moved when the port is settled, and has not changed
+ * until then
+ */
+static _Thread_local struct lent {
+	unsigned int n;
+	struct {
+		struct drv *d;
+		struct sim_dma_vec vec;
+		void *was;
+	} of[MAX_LENT];
+} lent;
+
+static void lend(struct drv *d, const struct sim_dma_vec *vec)
+{
+	void *was = malloc(vec->len);
+
+	assert_non_null(was);
+	assert_true(lent.n < MAX_LENT);
+	memcpy(was, vec->buf, vec->len);
+	lent.of[lent.n].d = d;
+	lent.of[lent.n].vec = *vec;
+	lent.of[lent.n++].was = was;
+	__atomic_fetch_add(&d->lent, 1, __ATOMIC_RELAXED);
+}
+
+static void port_settle(void *opaque)
+{
+	for (unsigned int i = 0; i < lent.n; i++) {
+		const struct sim_dma_vec *v = &lent.of[i].vec;
+
+		assert_memory_equal(v->buf, lent.of[i].was, v->len);
+		memcpy(drv_ptr(lent.of[i].d, v->iova), v->buf, v->len);
+		free(lent.of[i].was);
+	}
+	lent.n = 0;
+}
+
 static int port_xfer(void *opaque, enum sim_dma_dir dir, const struct sim_dma_vec *vec,
 		     unsigned int n)
 {
 	struct drv *d = opaque;
+	int ret = 0;
 
 	__atomic_fetch_add(&d->xfers, 1, __ATOMIC_RELAXED);
 	if (d->on_xfer)
@@ -35,12 +76,16 @@ static int port_xfer(void *opaque, enum sim_dma_dir dir, const struct sim_dma_ve
 	for (unsigned int i = 0; i < n; i++) {
 		if (!mapped(d, vec[i].iova, vec[i].len))
 			return SIM_EFAULT;
-		if (sim_dma_reads(dir))
+		if (dir == SIM_DMA_LEND && vec[i].len <= MAX_LEND) {
+			lend(d, &vec[i]);
+			ret = SIM_LENT;
+		} else if (sim_dma_reads(dir)) {
 			memcpy(vec[i].buf, drv_ptr(d, vec[i].iova), vec[i].len);
-		else
+		} else {
 			memcpy(drv_ptr(d, vec[i].iova), vec[i].buf, vec[i].len);
+		}
 	}
-	return 0;
+	return ret;
 }
 
 static void *port_map(void *opaque, uint64_t iova, size_t len)
@@ -156,7 +201,7 @@ static struct drv *host_new(void)
 static void set_ports(struct drv *d, struct sim_dma_port *dma, struct sim_irq_port *irq,
 		      struct sim_fn_port *news)
 {
-	*dma = (struct sim_dma_port){ port_xfer, port_map, d };
+	*dma = (struct sim_dma_port){ port_xfer, port_map, port_settle, d };
 	*irq = (struct sim_irq_port){ port_msix, port_intx, d };
 	*news = (struct sim_fn_port){ port_news, d };
 }
@@ -452,6 +497,7 @@ void drv_ring_sq(struct drv *d, struct drv_queue *q)
 
 	q->rung = tail;
 	doorbell(d, q, false, old, tail);
+	assert_int_equal(lent.n, 0);
 }
 
 uint16_t drv_submit(struct drv *d, struct drv_queue *q, struct drv_cmd *cmd)

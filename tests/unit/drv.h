@@ -60,6 +60,7 @@ struct drv {
 	bool own_store; /* drv_free() frees it */
 	bool no_map;	/* queues are reached by transfers, not through their address */
 	unsigned int xfers; /* calls of the DMA port's xfer */
+	unsigned int lent;  /* transfers that were lent the medium's memory */
 	unsigned int news[SIM_FN_GONE + 1]; /* by enum sim_fn_change: how often it was told */
 	struct drv *root; /* the function that drv_new() made: clock, subsystem, store are its */
 	uint8_t css; /* CC.CSS: 110b if the namespace of drv_new() is a zoned one */

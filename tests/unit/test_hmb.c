@@ -229,7 +229,7 @@ static void test_params(void **state)
 	struct drv_params p;
 
 	drv_params(&p);
-	p.ctrl.dma = (struct sim_dma_port){ (void *)(uintptr_t)1, NULL, NULL };
+	p.ctrl.dma = (struct sim_dma_port){ .xfer = (void *)(uintptr_t)1 };
 	p.ctrl.hmb_size = 4095;
 	assert_null(sim_fn_add(d->subsys, &p.ctrl, &msg));
 	assert_non_null(strstr(msg.text, "hmb_size"));

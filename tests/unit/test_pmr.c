@@ -310,7 +310,7 @@ static void test_params(void **state)
 		struct drv_params p;
 
 		drv_params(&p);
-		p.ctrl.dma = (struct sim_dma_port){ (void *)(uintptr_t)1, NULL, NULL };
+		p.ctrl.dma = (struct sim_dma_port){ .xfer = (void *)(uintptr_t)1 };
 		p.ctrl.pmr = (struct sim_pmr_port){ mem, bad[i].size, NULL, NULL };
 		p.ctrl.msix_exclusive_bar = bad[i].exclusive;
 		p.ctrl.sriov_max_vfs = bad[i].vfs;

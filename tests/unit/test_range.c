@@ -160,18 +160,18 @@ static void test_try(void **state)
 	struct other o, waits;
 
 	sim_range_lock(&rs, &mine, 10, 10, W);
-	assert_true(sim_range_try(&rs, &more, 0, 100000, &mine));
+	assert_true(sim_range_try(&rs, &more, 0, 100000, SIM_RANGE_WRITE, &mine));
 	other_start(&o, &rs, 90000, 10, R);
 	assert_false(granted_soon(&o)); /* it is a claim as any other */
 	sim_range_unlock(&rs, &more);
 	granted_now(&o);
-	assert_false(sim_range_try(&rs, &more, 0, 100000, &mine));
-	assert_true(sim_range_try(&rs, &more, 0, 90000, &mine));
+	assert_false(sim_range_try(&rs, &more, 0, 100000, SIM_RANGE_WRITE, &mine));
+	assert_true(sim_range_try(&rs, &more, 0, 90000, SIM_RANGE_WRITE, &mine));
 	sim_range_unlock(&rs, &more);
 	/* somebody who waits for ours is in the way as well */
 	other_start(&waits, &rs, 15, 20, W);
 	assert_false(granted_soon(&waits));
-	assert_false(sim_range_try(&rs, &more, 0, 90000, &mine));
+	assert_false(sim_range_try(&rs, &more, 0, 90000, SIM_RANGE_WRITE, &mine));
 	assert_false(granted_soon(&waits));
 	sim_range_unlock(&rs, &mine);
 	granted_now(&waits);

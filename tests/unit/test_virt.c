@@ -529,7 +529,7 @@ static void test_params(void **state)
 		p.ctrl.sriov_max_vq_per_vf = rows[i].vq_per;
 		p.ctrl.max_ioqpairs = rows[i].pairs;
 		p.ctrl.msix_qsize = rows[i].vectors;
-		p.ctrl.dma = (struct sim_dma_port){ (void *)(uintptr_t)1, NULL, NULL };
+		p.ctrl.dma = (struct sim_dma_port){ .xfer = (void *)(uintptr_t)1 };
 		fn = sim_fn_add(d->subsys, &p.ctrl, &msg);
 		if (!rows[i].says != !!fn || (rows[i].says && !strstr(msg.text, rows[i].says)))
 			fail_msg("row %zu: %s", i, msg.text);
@@ -544,7 +544,7 @@ static void test_no_subsystem(void **state)
 	struct drv_params p;
 
 	virt_params(&p, 1, 2, 1);
-	p.ctrl.dma = (struct sim_dma_port){ (void *)(uintptr_t)1, NULL, NULL };
+	p.ctrl.dma = (struct sim_dma_port){ .xfer = (void *)(uintptr_t)1 };
 	assert_null(sim_fn_add(d->subsys, &p.ctrl, &msg));
 	assert_non_null(strstr(msg.text, "linked to a subsystem"));
 	drv_free(d);
