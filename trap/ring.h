@@ -284,6 +284,7 @@ struct trap_rings {
 	pthread_mutex_t work_lock;
 	struct ring_list work;
 	_Atomic unsigned int nr_work, working;
+	_Atomic uint64_t work_bytes; /* the data of @work */
 	_Atomic bool asleep; /* the polling thread */
 	bool many_cpus;
 	_Atomic int work_cpu; /* where the polling thread was last */

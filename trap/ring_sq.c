@@ -356,6 +356,15 @@ static bool is_single(const struct ring_req *q)
 	       ring_op(q->sqe.s.opcode)->command;
 }
 
+/*
+ * The entries are the program's again, before the completions of what runs now can be seen. Not one
+ * by one: the program looks here for room, on another processor.
+ */
+static void give_back(struct trap_ring *r)
+{
+	atomic_store_explicit(&r->sq->head, r->sq_head, memory_order_release);
+}
+
 /* r->lock held, and given up meanwhile */
 static void run_singles(struct trap_ring *r, struct ring_list *singles)
 {
@@ -363,6 +372,7 @@ static void run_singles(struct trap_ring *r, struct ring_list *singles)
 
 	if (!singles->head)
 		return;
+	give_back(r);
 	pthread_mutex_unlock(&r->lock);
 	if (r->wait_for == RING_NOT_HANDED || !ring_work_hand(r->rs, singles, all)) {
 		ring_batch_fetch(singles);
@@ -391,6 +401,7 @@ static void queue_chain(struct trap_ring *r, struct ring_req *head, struct ring_
 	}
 	run_singles(r, singles); /* in the order of the entries */
 	start_chain(r, head, &ready);
+	give_back(r);
 	pthread_mutex_unlock(&r->lock);
 	ring_run(r, &ready);
 	pthread_mutex_lock(&r->lock);
@@ -496,8 +507,6 @@ long ring_submit(struct trap_ring *r, const struct ring_who *who, uint32_t max, 
 		}
 		err = copy_sqe(r, q, index, &left);
 		left--;
-		/* the entry is the program's again before its completion can be seen */
-		atomic_store_explicit(&r->sq->head, r->sq_head, memory_order_release);
 		q->client.privileged = who->privileged;
 		q->proc = who->proc;
 		taken++;
@@ -522,7 +531,7 @@ long ring_submit(struct trap_ring *r, const struct ring_who *who, uint32_t max, 
 	if (c.head)
 		queue_chain(r, c.head, &singles);
 	run_singles(r, &singles);
-	atomic_store_explicit(&r->sq->head, r->sq_head, memory_order_release);
+	give_back(r);
 	pthread_mutex_unlock(&r->lock);
 	ring_batch_end();
 	pthread_mutex_lock(&r->lock);

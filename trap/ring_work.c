@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ring_work.c - commands that are handed over: io_uring_enter is answered once the entries have been
- * taken, and the thread that polls carries them out while the program goes on. When the program
- * comes to wait for them, the thread that has its call takes from the same list, as the program
- * leaves it a processor; so it is answered by who is on that processor already.
+ * ring_work.c - commands that are handed over: io_uring_enter is answered once the entries have
+ * been taken, and the thread that polls carries them out while the program goes on. When the
+ * program comes to wait for them, the thread that has its call looks for their completions, as the
+ * program leaves it a processor; so it is answered by who is on that processor already. It takes
+ * from the same list where more is waiting than the other thread takes next, or that one sleeps, or
+ * seems to: of a few short ones, by two threads, what both touch costs more than the other half.
  *
  * A program that has several short ones under way mostly comes next for as many completions as it
  * has submitted commands, and another call costs more than these. So its call is answered when so
- * many are there, earlier commands' among them, and the thread that has it takes from the list
- * until then. What takes long is better begun, and left.
+ * many are there, earlier commands' among them. What takes long is better begun, and left.
  *
  * What a command refers to must hold until it ends, as with the kernel: its buffers. A vector of
  * buffers, and what the entry itself says, are read before the answer.
@@ -18,7 +19,7 @@
 
 #include "ring.h"
 
-#define CHUNK	    8u		 /* commands begun together: two threads share sixteen */
+#define CHUNK	    16u		 /* commands begun together */
 #define CHUNK_BYTES (64u << 10)	 /* and their data, but for the last one's */
 #define HAND_MIN    4u		 /* commands worth handing over; fewer, if they are long */
 #define HAND_BYTES  (64u << 10)
@@ -29,6 +30,7 @@
 #define LINGER_NS   50000u	 /* how long the thread looks for more before it sleeps */
 #define MOVE_NS	    1000000u	 /* how long it stays on a processor at least */
 #define HELP_NS	    50000u	 /* how long a waiting call is kept by its thread */
+#define SEEMS_NS    25000u /* what nobody takes for so long: the other thread seems to sleep */
 #define STAY_BYTES  (256u << 10) /* of more, a call is answered at once */
 
 static struct nvme_uring_cmd command(const struct ring_req *q)
@@ -115,6 +117,7 @@ bool ring_work_hand(struct trap_rings *rs, struct ring_list *list, bool waits)
 	*rs->work.tail = list->head;
 	rs->work.tail = &last->next;
 	atomic_fetch_add(&rs->nr_work, n);
+	atomic_fetch_add_explicit(&rs->work_bytes, bytes, memory_order_relaxed);
 	list->head->ring->handed += bytes;
 	pthread_mutex_unlock(&rs->work_lock);
 	/* in one order with the thread's look at @nr_work, once it has said that it sleeps */
@@ -140,6 +143,7 @@ static struct ring_req *take(struct trap_rings *rs, struct ring_list *list)
 		n++;
 	}
 	atomic_fetch_sub(&rs->nr_work, n);
+	atomic_fetch_sub_explicit(&rs->work_bytes, bytes, memory_order_relaxed);
 	if (n)
 		atomic_fetch_add(&rs->working, 1);
 	pthread_mutex_unlock(&rs->work_lock);
@@ -188,9 +192,19 @@ void ring_work_thread(struct trap_rings *rs, uint64_t now, bool *awake)
 	*awake |= now < rs->linger_until;
 }
 
+/* is there something for a second thread? @since: when who asks has found nothing to do; 0: just
+ * now */
+static bool worth_two(struct trap_rings *rs, uint64_t since, uint64_t now)
+{
+	return atomic_load_explicit(&rs->nr_work, memory_order_relaxed) > CHUNK ||
+	       atomic_load_explicit(&rs->work_bytes, memory_order_relaxed) > CHUNK_BYTES ||
+	       atomic_load_explicit(&rs->asleep, memory_order_relaxed) ||
+	       (since && now - since > SEEMS_NS);
+}
+
 void ring_work_help(struct trap_rings *rs, struct trap_ring *r, ring_over *over, const void *arg)
 {
-	uint64_t begun = 0, now;
+	uint64_t begun = 0, now = 0;
 	bool done;
 
 	while (atomic_load(&rs->nr_work) || atomic_load(&rs->working)) {
@@ -199,8 +213,10 @@ void ring_work_help(struct trap_rings *rs, struct trap_ring *r, ring_over *over,
 		pthread_mutex_unlock(&r->lock);
 		if (done)
 			return;
-		if (ring_work_some(rs))
+		if (worth_two(rs, begun, now) && ring_work_some(rs)) {
+			begun = 0;
 			continue;
+		}
 		now = ring_now();
 		if (!begun)
 			begun = now;
