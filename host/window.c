@@ -90,7 +90,8 @@ void host_window_open(struct host_queue *q, uint16_t slot, const struct host_cal
 	if (win->meta.iov_len)
 		sqe->mptr = sim_le64(host_window_iova(q, slot, HOST_WIN_META));
 	/* not a store: a transfer that comes too late may be counted in there just now */
-	atomic_fetch_and(&win->state, ~HOST_WIN_FAULT);
+	if (atomic_load_explicit(&win->state, memory_order_relaxed) & HOST_WIN_FAULT)
+		atomic_fetch_and(&win->state, ~HOST_WIN_FAULT);
 	atomic_fetch_or(&win->state, HOST_WIN_OPEN);
 }
 

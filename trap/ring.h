@@ -92,8 +92,7 @@ enum ring_req_flags {
 	RING_ISSUED = 1 << 4,	 /* host/ has it, or had it */
 	RING_ARMED = 1 << 5,	 /* among the ring's timers */
 	RING_COUNTED = 1 << 6,	 /* its timer ends by completions too */
-	RING_BIG = 1 << 7,	 /* has big_cqe */
-	RING_FAULT = 1 << 8,	 /* the program's memory was not there, it turned out */
+	RING_FAULT = 1 << 7,	 /* the program's memory was not there, it turned out */
 };
 
 /**
@@ -119,6 +118,7 @@ struct ring_req {
 	_Atomic uint32_t flags; /* enum ring_req_flags */
 	int32_t res;
 	uint64_t big;
+	bool has_big; /* big_cqe */
 	struct ring_target target;
 	struct iovec fixed;
 	struct ring_rsrc *uses[2]; /* the registered file, the registered buffer */

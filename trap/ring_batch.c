@@ -272,7 +272,7 @@ static void hand_over(struct ring_batch *b)
 		write_each(b);
 	pthread_mutex_lock(&b->lock);
 	for (unsigned int i = 0; i < b->nr; i++)
-		b->owner[i]->batch = NULL;
+		atomic_store_explicit(&b->owner[i]->batch, NULL, memory_order_release);
 	pthread_mutex_unlock(&b->lock);
 	b->nr = 0;
 	b->used = 0;
@@ -288,7 +288,8 @@ static void take(struct ring_batch *b, struct ring_req *q, char *local, const st
 		b->owner[b->nr++] = q;
 		local += remote[i].iov_len;
 	}
-	q->batch = b; /* it cannot have ended yet, so nobody else looks */
+	/* it cannot have ended yet, so nobody else looks */
+	atomic_store_explicit(&q->batch, b, memory_order_relaxed);
 	q->given_in = b;
 	q->given_of = b->seq;
 }

@@ -92,7 +92,7 @@ static bool write_req(const struct ring_req *q)
 				  .res = q->res,
 				  .flags = q->cqe_flags };
 
-	return write_entry(q->ring, &e, q->flags & RING_BIG ? &q->big : NULL);
+	return write_entry(q->ring, &e, q->has_big ? &q->big : NULL);
 }
 
 static bool write_tag(struct trap_ring *r, const struct ring_rsrc *n)

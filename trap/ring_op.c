@@ -44,7 +44,7 @@ static void cmd_done(struct host_call *call, long ret)
 	struct ring_req *q = req_of(call, call);
 
 	if (ret >= 0) {
-		q->flags |= RING_BIG;
+		q->has_big = true;
 		q->big = call->result;
 	}
 	if (!ring_batch_hold(q, (int32_t)ret))
@@ -71,8 +71,9 @@ static int32_t cmd_issue(struct ring_req *q)
 	q->client.ops = &ring_client_ops;
 	q->client.writable = q->target.writable;
 	q->client.compat = false;
-	q->batch = NULL;
-	q->flags |= RING_ISSUED;
+	/* nobody else knows the request yet */
+	atomic_store_explicit(&q->batch, NULL, memory_order_relaxed);
+	atomic_store_explicit(&q->flags, q->flags | RING_ISSUED, memory_order_relaxed);
 	host_uring(q->target.node, q->sqe.s.cmd_op, &cmd, fixed ? &q->fixed : NULL, &q->call);
 	return RING_LATER;
 }

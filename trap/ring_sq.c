@@ -55,6 +55,7 @@ static struct ring_req *req_get(struct trap_ring *r)
 	q->given_in = NULL;
 	q->ahead_of = 0;
 	q->cqe_flags = 0;
+	q->has_big = false;
 	atomic_store_explicit(&q->flags, 0, memory_order_relaxed);
 	return q;
 }

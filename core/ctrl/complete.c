@@ -112,7 +112,7 @@ bool sim_cq_full(const struct sim_cq *cq)
 }
 
 /* lock of the completion queue held, and there is room */
-void sim_cqe_write(struct sim_ctrl *c, struct sim_cq *cq, const struct sim_req *req)
+bool sim_cqe_write(struct sim_ctrl *c, struct sim_cq *cq, const struct sim_req *req)
 {
 	uint32_t tail = cq->tail, next = tail + 1 == cq->size ? 0 : tail + 1;
 	struct sim_cqe cqe = {
@@ -145,13 +145,13 @@ void sim_cqe_write(struct sim_ctrl *c, struct sim_cq *cq, const struct sim_req *
 	cq->tail = next;
 	if (__builtin_expect(atomic_load_explicit(&c->dbbuf.on, memory_order_relaxed), 0) && !atomic_load(&c->fn->msix_on))
 		sim_dbbuf_cq_look(c, cq); /* the pin goes down when the host has seen it all */
-	if (cq->irq_enabled && !(atomic_load_explicit(&c->coalesce.on, memory_order_relaxed) &&
-				 sim_coalesce_hold(c, cq)))
-		sim_irq_raise(c, cq->vector);
+	return cq->irq_enabled && !(atomic_load_explicit(&c->coalesce.on, memory_order_relaxed) &&
+				    sim_coalesce_hold(c, cq));
 }
 
-/* lock of the completion queue held. Return: whether it is written */
-static bool post(struct sim_cq *cq, struct sim_req *req)
+/* lock of the completion queue held; *@raise is set if its vector is to be. Return: whether it is
+ * written */
+static bool post(struct sim_cq *cq, struct sim_req *req, bool *raise)
 {
 	struct sim_sq *sq = req->sq;
 	bool wait;
@@ -168,32 +168,30 @@ static bool post(struct sim_cq *cq, struct sim_req *req)
 		*cq->wait_end = req;
 		cq->wait_end = &req->cq_next;
 	} else {
-		sim_cqe_write(sq->ctrl, cq, req);
+		*raise |= sim_cqe_write(sq->ctrl, cq, req);
 	}
 	return !wait;
 }
 
 bool sim_req_post(struct sim_req *req)
 {
-	struct sim_cq *cq = req->sq->cq;
-	bool written;
-
-	mtx_lock(&cq->lock);
-	written = post(cq, req);
-	mtx_unlock(&cq->lock);
-	return written;
+	return sim_req_post_all(&req, 1, &(struct sim_req *){ NULL });
 }
 
 unsigned int sim_req_post_all(struct sim_req *const req[], unsigned int n, struct sim_req **free)
 {
+	struct sim_ctrl *c = req[0]->sq->ctrl;
 	struct sim_cq *cq = req[0]->sq->cq;
 	unsigned int written = 0;
+	bool raise = false;
 
 	mtx_lock(&cq->lock);
 	for (unsigned int i = 0; i < n; i++) {
-		if (post(cq, req[i]))
+		if (post(cq, req[i], &raise))
 			free[written++] = req[i];
 	}
+	if (raise)
+		sim_irq_raise(c, cq->vector);
 	mtx_unlock(&cq->lock);
 	return written;
 }

@@ -30,9 +30,10 @@ void sim_irq_raise(struct sim_ctrl *c, uint16_t vector);
 
 /* ---- completions (complete.c) ---------------------------------------------------------------- */
 
-/** sim_cq_full(), sim_cqe_write() - with the completion queue's lock held; the entry takes room */
+/** sim_cq_full(), sim_cqe_write() - with the completion queue's lock held; the entry takes room
+ * Return: whether the queue's vector is to be raised. */
 bool sim_cq_full(const struct sim_cq *cq);
-void sim_cqe_write(struct sim_ctrl *c, struct sim_cq *cq, const struct sim_req *req);
+bool sim_cqe_write(struct sim_ctrl *c, struct sim_cq *cq, const struct sim_req *req);
 
 /** sim_req_put() - a request is free again; its queue's lock held. Return: whether the queue's
  * runner had stopped for want of one. */

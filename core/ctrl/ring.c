@@ -446,7 +446,8 @@ static void cq_doorbell(struct sim_ctrl *c, struct sim_cq *cq, uint32_t val)
 		while (cq->wait && cq_room(c, cq)) {
 			req = cq->wait;
 			cq->wait = req->cq_next;
-			sim_cqe_write(c, cq, req);
+			if (sim_cqe_write(c, cq, req))
+				sim_irq_raise(c, cq->vector);
 			*end = req;
 			end = &req->cq_next;
 		}
