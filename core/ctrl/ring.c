@@ -311,6 +311,7 @@ static bool sq_drain(struct sim_ctrl *c, struct sim_sq *sq)
 		}
 
 		if (excl) {
+			sim_lend_settle(sq); /* the host may have made a Read of it meanwhile */
 			sim_write_unlock(l);
 			sim_read_lock(l);
 			excl = false;
