@@ -35,7 +35,7 @@ struct sim_lent {
 /**
  * sim_lend_claim() - claim the blocks of a Read, to lend them
  * Return: the claim, which sim_lend_keep() or sim_lend_drop() ends; or NULL: they cannot be lent,
- * and nothing is on this queue, so that the caller may wait.
+ * and nothing is lent by this queue, so that the caller may wait.
  */
 struct sim_range *sim_lend_claim(struct sim_req *req, struct sim_ranges *rs, uint64_t slba,
 				 uint64_t nlb);

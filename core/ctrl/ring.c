@@ -62,11 +62,15 @@ static struct sim_req *req_get(struct sim_sq *sq)
 		req = &sq->reqs[sq->nr_used++];
 		req->ctrl = sq->ctrl;
 		req->sq = sq;
-	} else {
+	} else if (!sq->lent.nr) {
 		atomic_store(&sq->starved, true);
 	}
 	mtx_unlock(&sq->lock);
-	return req;
+	if (req || !sq->lent.nr)
+		return req;
+	/* those that are lent have them, and nobody else is going to give them back */
+	sim_lend_settle(sq);
+	return req_get(sq);
 }
 
 /* entry @at of the queue, in host byte order. Return: whether the host's memory was there */

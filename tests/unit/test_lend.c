@@ -169,14 +169,20 @@ static void writer_comes(struct drv *drv)
 	usleep(50000);
 }
 
-/* who has lent block 0 wants block 1, before which somebody waits for block 0 */
-static void test_writer(void **state)
+/* blocks 0 and @slba hold 1 and 2; another queue's Write of 9 to blocks 0 and 1 is ready */
+static void two_writers(uint64_t slba)
 {
 	drv_create_queue(d, &other, 2, 16);
 	two = drv_alloc(d, 2 * LBS);
 	write_block(0, 1);
-	write_block(1, 2);
+	write_block(slba, 2);
 	memset(drv_ptr(d, two), 9, 2 * LBS);
+}
+
+/* who has lent block 0 wants block 1, before which somebody waits for block 0 */
+static void test_writer(void **state)
+{
+	two_writers(1);
 	put(OP_READ, 0, 0, 0);
 	put(OP_READ, 1, 1, 0);
 	put(OP_READ, 0, 2, 0);
@@ -199,11 +205,7 @@ static void writer_comes_later(struct drv *drv)
 /* a block that is lent is not written before it has been moved */
 static void test_claim(void **state)
 {
-	drv_create_queue(d, &other, 2, 16);
-	two = drv_alloc(d, 2 * LBS);
-	write_block(0, 1);
-	write_block(7, 2);
-	memset(drv_ptr(d, two), 9, 2 * LBS);
+	two_writers(7);
 	put(OP_READ, 0, 0, 0);
 	put(OP_READ, 7, 1, 0);
 	d->on_xfer = writer_comes_later;
@@ -298,23 +300,32 @@ static void test_half(void **state)
 	assert_true(holds(4, 5));
 }
 
+/* queue 2, whose completion queue is of another size */
+static void create_queue(struct drv_queue *q, uint16_t size, uint16_t cq_size)
+{
+	struct drv_cmd cmd = { { 0x05 } }; /* Create I/O Completion Queue */
+
+	*q = (struct drv_queue){ .qid = 2, .size = size, .cq_size = cq_size, .phase = 1 };
+	q->sq_iova = drv_alloc(d, DRV_PAGE);
+	q->cq_iova = drv_alloc(d, DRV_PAGE);
+	cmd.dw[10] = (cq_size - 1u) << 16 | q->qid;
+	cmd.dw[11] = 1; /* PC */
+	assert_int_equal(drv_admin(d, &cmd, q->cq_iova, DRV_PAGE, NULL), 0);
+	memset(&cmd, 0, sizeof(cmd));
+	cmd.dw[0] = 0x01; /* Create I/O Submission Queue */
+	cmd.dw[10] = (size - 1u) << 16 | q->qid;
+	cmd.dw[11] = (uint32_t)q->qid << 16 | 1;
+	assert_int_equal(drv_admin(d, &cmd, q->sq_iova, DRV_PAGE, NULL), 0);
+}
+
 /* the completion queue has room for three at a time */
 static void test_full(void **state)
 {
-	struct drv_queue q = { .qid = 2, .size = 16, .cq_size = 4, .phase = 1 };
-	struct drv_cmd cmd = { { 0x05 } }; /* Create I/O Completion Queue */
+	struct drv_cmd cmd;
+	struct drv_queue q;
 	struct drv_cqe cqe;
 
-	q.sq_iova = drv_alloc(d, DRV_PAGE);
-	q.cq_iova = drv_alloc(d, DRV_PAGE);
-	cmd.dw[10] = (q.cq_size - 1u) << 16 | q.qid;
-	cmd.dw[11] = 1; /* PC */
-	assert_int_equal(drv_admin(d, &cmd, q.cq_iova, DRV_PAGE, NULL), 0);
-	memset(&cmd, 0, sizeof(cmd));
-	cmd.dw[0] = 0x01;
-	cmd.dw[10] = (q.size - 1u) << 16 | q.qid;
-	cmd.dw[11] = (uint32_t)q.qid << 16 | 1;
-	assert_int_equal(drv_admin(d, &cmd, q.sq_iova, DRV_PAGE, NULL), 0);
+	create_queue(&q, 16, 4);
 	write_block(0, 6);
 	for (unsigned int round = 0; round < 5; round++) {
 		for (unsigned int i = 0; i < 15; i++) {
@@ -331,6 +342,50 @@ static void test_full(void **state)
 	}
 }
 
+/* ---- more Reads than the queue has requests ------------------------------------------------- */
+
+#define READS 40u
+
+static struct drv_queue few;
+static unsigned int nr_put;
+
+static void *put_another(void *arg)
+{
+	struct drv_cmd cmd = block(OP_READ, 0, nr_put, 0);
+
+	drv_put(d, &few, &cmd);
+	nr_put++;
+	drv_ring_sq(d, &few);
+	return NULL;
+}
+
+/* the host goes on while they are carried out, and has not seen any of them complete */
+static void another_comes(struct drv *drv)
+{
+	if (nr_put == READS)
+		return;
+	pthread_create(&thread, NULL, put_another, NULL);
+	pthread_join(thread, NULL);
+}
+
+static void test_requests(void **state)
+{
+	struct drv_cqe cqe;
+
+	create_queue(&few, 4, 64);
+	write_block(0, 8);
+	nr_put = 0;
+	d->on_xfer = another_comes;
+	put_another(NULL);
+	d->on_xfer = NULL;
+	assert_int_equal(nr_put, READS);
+	for (unsigned int i = 0; i < READS; i++) {
+		assert_true(drv_poll(d, &few, &cqe));
+		assert_int_equal(cqe.status, 0);
+		assert_true(holds(i, 8));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -343,6 +398,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_fua, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_half, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_requests, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
