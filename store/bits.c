@@ -42,8 +42,10 @@ static uint64_t word_mask(uint64_t w, uint64_t first, uint64_t end)
 	return mask;
 }
 
-void store_bits_set(struct store_bits *b, uint64_t first, uint64_t end)
+uint64_t store_bits_set(struct store_bits *b, uint64_t first, uint64_t end)
 {
+	uint64_t changed = 0;
+
 	for (uint64_t w = first / 64; w * 64 < end; w++) {
 		uint64_t mask = word_mask(w, first, end), old;
 
@@ -51,13 +53,17 @@ void store_bits_set(struct store_bits *b, uint64_t first, uint64_t end)
 		if ((atomic_load_explicit(&b->word[w], memory_order_relaxed) & mask) == mask)
 			continue;
 		old = atomic_fetch_or(&b->word[w], mask);
-		atomic_fetch_add_explicit(&b->set, (uint64_t)__builtin_popcountll(mask & ~old),
-					  memory_order_relaxed);
+		changed += (uint64_t)__builtin_popcountll(mask & ~old);
 	}
+	if (changed)
+		atomic_fetch_add_explicit(&b->set, changed, memory_order_relaxed);
+	return changed;
 }
 
-void store_bits_clear(struct store_bits *b, uint64_t first, uint64_t end)
+uint64_t store_bits_clear(struct store_bits *b, uint64_t first, uint64_t end)
 {
+	uint64_t changed = 0;
+
 	for (uint64_t w = first / 64; w * 64 < end; w++) {
 		uint64_t mask = word_mask(w, first, end), old;
 
@@ -65,9 +71,11 @@ void store_bits_clear(struct store_bits *b, uint64_t first, uint64_t end)
 		if (!(atomic_load_explicit(&b->word[w], memory_order_relaxed) & mask))
 			continue;
 		old = atomic_fetch_and(&b->word[w], ~mask);
-		atomic_fetch_sub_explicit(&b->set, (uint64_t)__builtin_popcountll(mask & old),
-					  memory_order_relaxed);
+		changed += (uint64_t)__builtin_popcountll(mask & old);
 	}
+	if (changed)
+		atomic_fetch_sub_explicit(&b->set, changed, memory_order_relaxed);
+	return changed;
 }
 
 uint64_t store_bits_find(const struct store_bits *b, uint64_t first, uint64_t end, bool value)
@@ -80,4 +88,16 @@ uint64_t store_bits_find(const struct store_bits *b, uint64_t first, uint64_t en
 			return w * 64 + (uint64_t)__builtin_ctzll(v);
 	}
 	return end;
+}
+
+uint64_t store_bits_count(const struct store_bits *b, uint64_t first, uint64_t end)
+{
+	uint64_t n = 0;
+
+	for (uint64_t w = first / 64; w * 64 < end; w++) {
+		uint64_t v = atomic_load_explicit(&b->word[w], memory_order_relaxed);
+
+		n += (uint64_t)__builtin_popcountll(v & word_mask(w, first, end));
+	}
+	return n;
 }

@@ -28,11 +28,14 @@ static inline bool store_bit(const struct store_bits *b, uint64_t i)
 	return atomic_load_explicit(&b->word[i / 64], memory_order_relaxed) >> (i % 64) & 1;
 }
 
-/** store_bits_set(), store_bits_clear() - bits [@first, @end) */
-void store_bits_set(struct store_bits *b, uint64_t first, uint64_t end);
-void store_bits_clear(struct store_bits *b, uint64_t first, uint64_t end);
+/** store_bits_set(), store_bits_clear() - bits [@first, @end). Return: how many changed. */
+uint64_t store_bits_set(struct store_bits *b, uint64_t first, uint64_t end);
+uint64_t store_bits_clear(struct store_bits *b, uint64_t first, uint64_t end);
 
 /** store_bits_find() - the first bit of [@first, @end) that is @value. Return: it, or @end. */
 uint64_t store_bits_find(const struct store_bits *b, uint64_t first, uint64_t end, bool value);
+
+/** store_bits_count() - Return: how many of [@first, @end) are 1. */
+uint64_t store_bits_count(const struct store_bits *b, uint64_t first, uint64_t end);
 
 #endif /* NVMESIM_STORE_BITS_H */

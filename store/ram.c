@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ram.c - a medium in memory. It may be far larger than the machine's memory: a page costs
- * something once it is written, and is given back when it is deallocated.
+ * something once it is written, and is given back when it is deallocated. What is written from front
+ * to back is in huge pages (huge.h).
  *
  * Pages that were written are kept in a bitmap. It tells what is used, and it keeps reads of the
  * rest away from the memory itself: reading would leave page tables behind for every page.
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "bits.h"
+#include "huge.h"
 #include "kind.h"
 
 #define RAM_ZEROES (2u << 20) /* the largest read that unwritten memory answers directly */
@@ -34,6 +36,8 @@ struct spare {
  * @mem:     %SIM_PART each, @parts of the medium and %RAM_SPARES more
  * @zeroes:  %RAM_ZEROES of read-only zeroes, what unwritten pages read as
  * @written: bit for each page of the medium
+ * @huge:    where @mem may be huge pages
+ * @mapped:  what was mapped: @mem and what is before it, for its alignment
  * @where:   for each part the index in @mem of where it is, exclusive or its own: 0, which costs
  *           nothing, where it was never exchanged. Who reads one has claimed blocks of the part,
  *           who writes one, all of them.
@@ -44,6 +48,8 @@ struct ram {
 	unsigned char *mem;
 	void *zeroes;
 	struct store_bits written;
+	struct store_huge huge;
+	void *mapped;
 	unsigned int page_shift;
 	_Atomic bool moved;
 	_Atomic uint32_t *where;
@@ -87,9 +93,22 @@ static uint64_t page_end(const struct ram *r, uint64_t off, uint64_t len)
 
 static bool unwritten(const struct ram *r, uint64_t off, size_t len)
 {
-	uint64_t end = page_end(r, off, len);
+	uint64_t first = off >> r->page_shift, end;
 
-	return store_bits_find(&r->written, off >> r->page_shift, end, true) == end;
+	/* mostly there is something, from the beginning on */
+	if (store_bit(&r->written, first))
+		return false;
+	end = page_end(r, off, len);
+	return store_bits_find(&r->written, first, end, true) == end;
+}
+
+static void set_written(struct ram *r, uint64_t off, size_t len)
+{
+	uint64_t first = off >> r->page_shift, end = page_end(r, off, len);
+
+	/* the kernel goes by addresses: once parts moved, they are not places in the medium */
+	if (store_bits_set(&r->written, first, end) && !moved(r))
+		store_huge_wrote(&r->huge, first, end);
 }
 
 static int ram_map(struct sim_store *st, uint64_t off, size_t len, bool write, void **ptr)
@@ -99,7 +118,7 @@ static int ram_map(struct sim_store *st, uint64_t off, size_t len, bool write, v
 	assert(len && off <= st->size && len <= st->size - off);
 	assert(!moved(r) || ram_together(st, off, len) == len);
 	if (write)
-		store_bits_set(&r->written, off >> r->page_shift, page_end(r, off, len));
+		set_written(r, off, len);
 	else if (len <= RAM_ZEROES && unwritten(r, off, len)) {
 		*ptr = r->zeroes;
 		return 0;
@@ -168,8 +187,9 @@ static void zero(struct ram *r, uint64_t off, uint64_t end, bool unmap)
 	/* the bits last: whoever still sees one reads memory, and that is right either way */
 	if (madvise(at(r, from), to - from, MADV_DONTNEED))
 		clear_written(r, from, to);
-	else
-		store_bits_clear(&r->written, from >> r->page_shift, to >> r->page_shift);
+	else if (store_bits_clear(&r->written, from >> r->page_shift, to >> r->page_shift) &&
+		 !moved(r))
+		store_huge_gave(&r->huge, from >> r->page_shift, to >> r->page_shift);
 }
 
 static int ram_zero(struct sim_store *st, uint64_t off, uint64_t len, bool unmap)
@@ -261,6 +281,8 @@ static void ram_swap(struct sim_store *st, uint64_t off, void *part)
 	atomic_store_explicit(&r->where[i],
 			      (uint32_t)((uint64_t)((unsigned char *)part - r->mem) / SIM_PART ^ i),
 			      memory_order_relaxed);
+	if (!moved(r))
+		store_huge_end(&r->huge);
 	atomic_store_explicit(&r->moved, true, memory_order_relaxed);
 	store_bits_set(&r->written, off >> r->page_shift, page_end(r, off, SIM_PART));
 	ram_put(st, old);
@@ -283,16 +305,22 @@ static size_t mem_bytes(const struct ram *r)
 	return (size_t)(r->parts + RAM_SPARES) * SIM_PART;
 }
 
+static size_t mapped_bytes(const struct ram *r)
+{
+	return mem_bytes(r) + STORE_HUGE;
+}
+
 static void ram_free(struct store *s)
 {
 	struct ram *r = (struct ram *)s;
 
-	if (r->mem)
-		munmap(r->mem, mem_bytes(r));
+	if (r->mapped)
+		munmap(r->mapped, mapped_bytes(r));
 	if (r->where)
 		munmap((void *)r->where, where_bytes(r));
 	if (r->zeroes)
 		munmap(r->zeroes, RAM_ZEROES);
+	store_huge_free(&r->huge);
 	store_bits_free(&r->written);
 	free(r);
 }
@@ -317,12 +345,16 @@ static int reserve(struct ram *r)
 	if (size > SIZE_MAX / 2)
 		return -1;
 	r->parts = (size + SIM_PART - 1) / SIM_PART;
-	r->mem = ram_mmap(mem_bytes(r), PROT_READ | PROT_WRITE);
-	r->where = r->mem ? ram_mmap(where_bytes(r), PROT_READ | PROT_WRITE) : NULL;
+	r->mapped = ram_mmap(mapped_bytes(r), PROT_READ | PROT_WRITE);
+	r->where = r->mapped ? ram_mmap(where_bytes(r), PROT_READ | PROT_WRITE) : NULL;
 	r->zeroes = r->where ? ram_mmap(RAM_ZEROES, PROT_READ) : NULL;
 	if (!r->zeroes || store_bits_init(&r->written, page_end(r, 0, size)))
 		return -1;
-	/* with huge pages, 4 KiB written would cost 2 MiB */
+	r->mem = (unsigned char *)(((uintptr_t)r->mapped + STORE_HUGE - 1) &
+				   ~(uintptr_t)(STORE_HUGE - 1));
+	if (store_huge_init(&r->huge, r->mem, size, &r->written, r->page_shift))
+		return -1;
+	/* else 4 KiB written would cost 2 MiB, where huge pages are what everybody gets */
 	madvise(r->mem, mem_bytes(r), MADV_NOHUGEPAGE);
 	madvise((void *)r->where, where_bytes(r), MADV_NOHUGEPAGE);
 	madvise(r->zeroes, RAM_ZEROES, MADV_NOHUGEPAGE);
