@@ -123,41 +123,57 @@ static void window_leave(struct host_window *win)
 struct gather {
 	struct iovec local[NR_IOV], remote[NR_IOV];
 	unsigned int nr_local, nr_remote;
-	bool late;  /* &host_client_ops.late will do */
-	bool lend;  /* ... even without a copy */
-	bool lent;  /* which is what it does */
-	bool early; /* &host_client_ops.early will do */
+	enum sim_dma_dir dir;
+	bool lent; /* some of it, without a copy */
 	/* where the last piece of the window ended, so that a walk need not start over */
 	uint32_t vec;
 	uint64_t vec_off; /* window offset at which win->vec[vec] begins */
 };
 
+/* not an initializer: that would clear both lists, 2 KiB, for every command */
+static void gather_start(struct gather *g, enum sim_dma_dir dir)
+{
+	g->nr_local = g->nr_remote = 0;
+	g->dir = dir;
+	g->lent = false;
+	g->vec = 0;
+	g->vec_off = 0;
+}
+
 static _Thread_local const struct host_client_ops *lender; /* of what is not moved yet */
 
-static int gather_flush(struct gather *g, struct host_window *win, bool to_client)
+/* Return: 0, %SIM_LENT or %SIM_EFAULT */
+static int client_move(struct host_window *win, enum sim_dma_dir dir, const struct iovec *local,
+		       unsigned int nr_local, const struct iovec *remote, unsigned int nr_remote)
 {
 	struct host_client *cl = win->client;
-	int err = 0;
+	int ret;
+
+	if (dir == SIM_DMA_READ && cl->ops->early)
+		ret = cl->ops->early(cl, local, nr_local, remote, nr_remote);
+	else if ((dir == SIM_DMA_WRITE || dir == SIM_DMA_LEND) && cl->ops->late)
+		ret = cl->ops->late(cl, local, nr_local, remote, nr_remote, dir == SIM_DMA_LEND);
+	else
+		ret = cl->ops->xfer(cl, !sim_dma_reads(dir), local, nr_local, remote, nr_remote);
+	if (ret == SIM_LENT) {
+		lender = cl->ops;
+	} else if (ret) {
+		atomic_fetch_or(&win->state, HOST_WIN_FAULT);
+		ret = SIM_EFAULT;
+	}
+	return ret;
+}
+
+static int gather_flush(struct gather *g, struct host_window *win)
+{
+	int ret;
 
 	if (!g->nr_local)
 		return 0;
-	if (g->early && cl->ops->early)
-		err = cl->ops->early(cl, g->local, g->nr_local, g->remote, g->nr_remote);
-	else if (g->late && cl->ops->late)
-		err = cl->ops->late(cl, g->local, g->nr_local, g->remote, g->nr_remote, g->lend);
-	else
-		err = cl->ops->xfer(cl, to_client, g->local, g->nr_local, g->remote, g->nr_remote);
-	if (err == SIM_LENT) {
-		lender = cl->ops;
-		g->lent = true;
-		err = 0;
-	}
-	if (err) {
-		atomic_fetch_or(&win->state, HOST_WIN_FAULT);
-		err = SIM_EFAULT;
-	}
+	ret = client_move(win, g->dir, g->local, g->nr_local, g->remote, g->nr_remote);
+	g->lent |= ret == SIM_LENT;
 	g->nr_local = g->nr_remote = 0;
-	return err;
+	return ret == SIM_EFAULT ? ret : 0;
 }
 
 static bool iov_append(struct iovec *iov, unsigned int *nr, char *base, size_t len)
@@ -175,7 +191,7 @@ static bool iov_append(struct iovec *iov, unsigned int *nr, char *base, size_t l
 
 /* add one contiguous move, which is inside the window */
 static int gather_add(struct gather *g, struct host_window *win, bool meta, uint64_t off, char *buf,
-		      size_t len, bool to_client)
+		      size_t len)
 {
 	const struct iovec *vec = meta ? &win->meta : win->vec;
 	int err;
@@ -197,7 +213,7 @@ static int gather_add(struct gather *g, struct host_window *win, bool meta, uint
 		n = v->iov_len - in < len ? v->iov_len - in : len;
 		/* both lists get the same bytes, or neither */
 		if (g->nr_local == NR_IOV || g->nr_remote == NR_IOV) {
-			err = gather_flush(g, win, to_client);
+			err = gather_flush(g, win);
 			if (err)
 				return err;
 		}
@@ -253,6 +269,26 @@ static bool decode(struct host_dev *dev, uint64_t iova, struct target *t)
 	return t->kind <= HOST_WIN_LIST;
 }
 
+/* Nearly always: one piece of a buffer in one piece. Nothing needs gathering, which takes room, and
+ * this is what a short command spends here. */
+static bool is_one_piece(const struct target *t, enum sim_dma_dir dir,
+			 const struct sim_dma_vec *vec, unsigned int n)
+{
+	const struct host_window *win = t->win;
+
+	return n == 1 && t->kind == HOST_WIN_DATA && win->vec == &win->one &&
+	       win->to_device == sim_dma_reads(dir) && t->off <= win->len &&
+	       vec->len <= win->len - t->off && vec->len;
+}
+
+static int one_piece(const struct target *t, enum sim_dma_dir dir, const struct sim_dma_vec *vec)
+{
+	struct iovec local = { vec->buf, vec->len };
+	struct iovec remote = { (char *)t->win->one.iov_base + t->off, vec->len };
+
+	return client_move(t->win, dir, &local, 1, &remote, 1);
+}
+
 /* all vectors from @vec on that are in the same window; *@used says how many they were.
  * Return: 0, %SIM_LENT or %SIM_EFAULT. */
 static int window_xfer(const struct target *first, struct host_dev *dev, enum sim_dma_dir dir,
@@ -261,12 +297,11 @@ static int window_xfer(const struct target *first, struct host_dev *dev, enum si
 	const bool to_client = !sim_dma_reads(dir);
 	struct host_window *win = first->win;
 	struct target t = *first;
-	struct gather g = { .late = dir == SIM_DMA_WRITE || dir == SIM_DMA_LEND,
-			    .lend = dir == SIM_DMA_LEND,
-			    .early = dir == SIM_DMA_READ };
+	struct gather g;
 	unsigned int i = 0;
 	int err = 0;
 
+	gather_start(&g, dir);
 	do {
 		bool meta = t.kind == HOST_WIN_META;
 		uint64_t size = meta ? win->meta.iov_len : win->len;
@@ -286,15 +321,14 @@ static int window_xfer(const struct target *first, struct host_dev *dev, enum si
 			} else if (off > size || vec[i].len > size - off) {
 				err = SIM_EFAULT;
 			} else {
-				err = gather_add(&g, win, meta, off, vec[i].buf, vec[i].len,
-						 to_client);
+				err = gather_add(&g, win, meta, off, vec[i].buf, vec[i].len);
 			}
 		}
 		i++;
 	} while (!err && i < n && decode(dev, vec[i].iova, &t) && t.win == win);
 	*used = i;
 	if (!err)
-		err = gather_flush(&g, win, to_client);
+		err = gather_flush(&g, win);
 	return err ? err : g.lent ? SIM_LENT : 0;
 }
 
@@ -330,7 +364,9 @@ int host_dma_xfer(void *opaque, enum sim_dma_dir dir, const struct sim_dma_vec *
 		if (decode(dev, vec->iova, &t)) {
 			if (!window_enter(t.win))
 				return SIM_EFAULT;
-			err = window_xfer(&t, dev, dir, vec, n, &used);
+			err = is_one_piece(&t, dir, vec, n)
+				      ? one_piece(&t, dir, vec)
+				      : window_xfer(&t, dev, dir, vec, n, &used);
 			window_leave(t.win);
 		} else {
 			err = memory_xfer(dev, to_host, vec);
