@@ -251,9 +251,16 @@ static uint16_t too_short(const struct sim_iter *it)
 static uint16_t sgl_start(struct sim_iter *it, uint64_t len)
 {
 	uint64_t total = 0;
-	uint16_t status = sgl_rewind(it, len);
+	uint16_t status;
 	bool end = false;
 
+	/* nearly always: one block that is all of it */
+	if (desc_type(it->sgl1) == SGL_DATA_BLOCK && desc_len(it->sgl1) >= len) {
+		it->iova = it->sgl1[0];
+		it->ext_left = len;
+		return check_place(it, len);
+	}
+	status = sgl_rewind(it, len);
 	while (!status && !end && total < len) {
 		status = sgl_next(it, &end);
 		if (!status && !end)

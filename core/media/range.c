@@ -18,6 +18,11 @@
 
 #define ALL ((1u << SIM_RANGE_SHARDS) - 1)
 
+/* in one order, so that there is no way round */
+#define for_each_shard(i, shards)                                                                  \
+	for (uint32_t i##_left = (shards), i;                                                      \
+	     i##_left && (i = (uint32_t)__builtin_ctz(i##_left), true); i##_left &= i##_left - 1)
+
 /* neighbours, and what is as far apart as zones are, are in different shards */
 static uint32_t shard_of(uint64_t region)
 {
@@ -83,29 +88,14 @@ static void leave(struct sim_ranges *rs, struct sim_range *r, unsigned int shard
 	sim_spin_unlock(&rs->shard[shard].lock);
 }
 
-/* the lowest of @shards, which are not none */
-static unsigned int first_of(uint32_t shards)
-{
-	unsigned int i = 0;
-
-	while (!(shards >> i & 1))
-		i++;
-	return i;
-}
-
-/* in one order, so that there is no way round */
 static void lock_shards(struct sim_ranges *rs, uint32_t shards)
 {
-	for (unsigned int i = 0; shards >> i; i++)
-		if (shards >> i & 1)
-			sim_spin_lock(&rs->shard[i].lock);
+	for_each_shard(i, shards) sim_spin_lock(&rs->shard[i].lock);
 }
 
 static void unlock_shards(struct sim_ranges *rs, uint32_t shards)
 {
-	for (unsigned int i = 0; shards >> i; i++)
-		if (shards >> i & 1)
-			sim_spin_unlock(&rs->shard[i].lock);
+	for_each_shard(i, shards) sim_spin_unlock(&rs->shard[i].lock);
 }
 
 /* wait until nothing older is in the way of @r; no lock is held */
@@ -113,8 +103,9 @@ static void wait_for(struct sim_ranges *rs, const struct sim_range *r)
 {
 	unsigned int n = 0;
 
-	for (unsigned int i = 0; r->shards >> i; i++) {
-		bool done = !(r->shards >> i & 1);
+	for_each_shard(i, r->shards)
+	{
+		bool done = false;
 
 		while (!done) {
 			sim_spin_lock(&rs->shard[i].lock);
@@ -135,7 +126,7 @@ static bool is_single(const struct sim_range *r)
 /* Return: whether it is granted at once */
 static bool enter_single(struct sim_ranges *rs, struct sim_range *r)
 {
-	const unsigned int shard = first_of(r->shards);
+	const unsigned int shard = (unsigned int)__builtin_ctz(r->shards);
 	bool done;
 
 	sim_spin_lock(&rs->shard[shard].lock);
@@ -162,9 +153,7 @@ void sim_range_lock(struct sim_ranges *rs, struct sim_range *r, uint64_t slba, u
 
 void sim_range_unlock(struct sim_ranges *rs, struct sim_range *r)
 {
-	for (unsigned int i = 0; r->shards >> i; i++)
-		if (r->shards >> i & 1)
-			leave(rs, r, i);
+	for_each_shard(i, r->shards) leave(rs, r, i);
 }
 
 static bool enter_several(struct sim_ranges *rs, struct sim_range *r)
@@ -172,9 +161,8 @@ static bool enter_several(struct sim_ranges *rs, struct sim_range *r)
 	bool all = true;
 
 	lock_shards(rs, r->shards);
-	for (unsigned int i = 0; r->shards >> i; i++) {
-		if (!(r->shards >> i & 1))
-			continue;
+	for_each_shard(i, r->shards)
+	{
 		enter(rs, r, i);
 		all &= granted(r, i);
 	}
@@ -222,9 +210,7 @@ static void enter_all(struct sim_range *r[], unsigned int n)
 		shards |= r[k]->shards = shards_of(r[k]);
 	lock_shards(rs, shards);
 	for (unsigned int k = 0; k < n; k++)
-		for (unsigned int i = 0; r[k]->shards >> i; i++)
-			if (r[k]->shards >> i & 1)
-				enter(rs, r[k], i);
+		for_each_shard(i, r[k]->shards) enter(rs, r[k], i);
 	unlock_shards(rs, shards);
 }
 
