@@ -129,9 +129,9 @@ enum sim_cmd_flags {
  * @there:   whether a controller has the command; NULL: every one
  * @csi:     the I/O Command Sets that have it, a bit each; 0: all of them
  * @excl:    it is exclusive (%SIM_CMD_EXCL) if this says so of it; NULL: no
- * @ahead:   it is next in its queue: fetch half of what it will want into the processor's caches.
- *           @sqe is still the host's memory, not checked, and may change
- * Capabilities, the effects log, traces and the coverage page are made from these rows.
+ * @ahead:   it is next in its queue: where what it will look at is in memory just now, *@len bytes,
+ * or NULL. @sqe is still the host's memory, not checked, and may change Capabilities, the effects
+ * log, traces and the coverage page are made from these rows.
  */
 struct sim_cmd {
 	const char *name;
@@ -144,7 +144,7 @@ struct sim_cmd {
 	bool (*there)(const struct sim_ctrl *c);
 	uint8_t csi;
 	bool (*excl)(const struct sim_sqe *sqe);
-	void (*ahead)(struct sim_ctrl *c, const struct sim_sqe *sqe, unsigned int half);
+	const void *(*ahead)(struct sim_ctrl *c, const struct sim_sqe *sqe, size_t *len);
 };
 
 extern const struct sim_cmd sim_admin_cmds[256]; /* admin.c */

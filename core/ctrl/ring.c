@@ -141,21 +141,31 @@ static bool req_end(struct sim_sq *sq, struct sim_req *req, uint16_t status)
 }
 
 /*
- * The command behind the one that is about to run, or has run. The two have their waits for memory
- * together, which a short Read from a large medium is for a good part. One half before and one
- * after: a processor forgets what it is asked for while it has as much under way as it can.
+ * What the command behind the one that is about to run will look at, *@len bytes of it. The two
+ * have their waits for memory together, which a short Read from a large medium is for a good part.
  */
-static void sq_look_ahead(const struct sim_sq *sq, unsigned int half)
+static const void *sq_look_ahead(const struct sim_sq *sq, size_t *len)
 {
 	const struct sim_cmd *row;
 	const struct sim_sqe *next;
 
+	*len = 0;
 	if (!sq->entries || !sq->qid || sq->head == atomic_load_explicit(&sq->tail, memory_order_relaxed))
-		return;
+		return NULL;
 	next = &sq->entries[sq->head];
 	row = sim_cmd_row(sq->ctrl, false, next->opcode);
-	if (row && row->ahead)
-		row->ahead(sq->ctrl, next, half);
+	return row && row->ahead ? row->ahead(sq->ctrl, next, len) : NULL;
+}
+
+/* not into the first level, which is small, and can wait for a few lines at a time only */
+static void ask_for(const char *at, size_t len)
+{
+	for (const char *end = at + len; at < end; at += 4 * SIM_LINE) {
+		__builtin_prefetch(at, 0, 2);
+		__builtin_prefetch(at + SIM_LINE, 0, 2);
+		__builtin_prefetch(at + 2 * SIM_LINE, 0, 2);
+		__builtin_prefetch(at + 3 * SIM_LINE, 0, 2);
+	}
 }
 
 static void sq_execute(struct sim_sq *sq, struct sim_req *req)
@@ -269,6 +279,7 @@ static bool sq_drain(struct sim_ctrl *c, struct sim_sq *sq)
 		uint32_t next = ring_next(sq, sq->head);
 		enum fuse fuse = FUSE_ALONE;
 		struct sim_req *req = sq->cur;
+		size_t len;
 
 		if (!req && sq->second) {
 			req = sq->cur = sq->second;
@@ -309,9 +320,15 @@ static bool sq_drain(struct sim_ctrl *c, struct sim_sq *sq)
 		if (fuse == FUSE_PAIR)
 			sq_execute_pair(sq, req, sq->second);
 		else {
-			sq_look_ahead(sq, 0);
+			const char *ahead = sq_look_ahead(sq, &len);
+
+			/* One half now and one then: a processor forgets what it is asked for
+			 * while it has as much under way as it can. */
+			if (ahead)
+				ask_for(ahead, len / 2);
 			sq_execute(sq, req);
-			sq_look_ahead(sq, 1);
+			if (ahead)
+				ask_for(ahead + len / 2, len - len / 2);
 		}
 
 		if (excl) {

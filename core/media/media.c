@@ -245,21 +245,19 @@ uint16_t sim_media_read(struct sim_media *m, uint64_t slba, uint32_t nlb, struct
 	return transfer(m, slba, nlb, lend ? TO_HOST_LENT : TO_HOST, it);
 }
 
-void sim_media_ahead(const struct sim_media *m, uint64_t off, size_t len)
+const void *sim_media_where(const struct sim_media *m, uint64_t off, size_t *len)
 {
 	struct sim_store *st = m->store;
 	void *ptr = NULL;
 
 	/* nothing is claimed, so that what lies together may change, but within a part */
-	if (len > SIM_PART - off % SIM_PART)
-		len = SIM_PART - off % SIM_PART;
+	if (*len > SIM_PART - off % SIM_PART)
+		*len = SIM_PART - off % SIM_PART;
 	/* of others, a map may cost something */
-	if (!st->solid || off > st->size || len > st->size - off ||
-	    st->ops->map(st, off, len, false, &ptr) || !ptr)
-		return;
-	/* not into the first level, which is small, and can wait for a few lines at a time only */
-	for (size_t i = 0; i < len; i += SIM_LINE)
-		__builtin_prefetch((const char *)ptr + i, 0, 2);
+	if (!st->solid || off > st->size || *len > st->size - off ||
+	    st->ops->map(st, off, *len, false, &ptr))
+		return NULL;
+	return ptr;
 }
 
 uint16_t sim_media_write(struct sim_media *m, uint64_t slba, uint32_t nlb, struct sim_iter *it)

@@ -215,8 +215,12 @@ int sim_media_sync(struct sim_media *m);
 
 /* without metadata (@m->ms 0): straight between store and host */
 
-/** sim_media_ahead() - @len bytes at byte @off are about to be read: bring them nearer, if that is easy */
-void sim_media_ahead(const struct sim_media *m, uint64_t off, size_t len);
+/**
+ * sim_media_where() - where *@len bytes at byte @off are in memory just now, to be looked at by a
+ * processor that is told to, and by nobody else: nothing is claimed. *@len may become less.
+ * Return: it, or NULL if there is no such place, or none that costs nothing to find.
+ */
+const void *sim_media_where(const struct sim_media *m, uint64_t off, size_t *len);
 /** sim_media_read() - @nlb blocks at @slba to the host, through @it. @lend: they stay claimed until
  * the port is settled (lend.h). Return: 0 or a status. */
 uint16_t sim_media_read(struct sim_media *m, uint64_t slba, uint32_t nlb, struct sim_iter *it,

@@ -225,7 +225,7 @@ void sim_format_drop(struct sim_ns *ns, bool forget);
 /* ---- NVM commands (rw.c, copy.c, lbastatus.c, ...), rows in nvm.c -------------------------- */
 
 uint16_t sim_nvm_read(struct sim_req *req);
-void sim_nvm_read_ahead(struct sim_ctrl *c, const struct sim_sqe *sqe, unsigned int half);
+const void *sim_nvm_read_ahead(struct sim_ctrl *c, const struct sim_sqe *sqe, size_t *len);
 uint16_t sim_nvm_write(struct sim_req *req);
 uint16_t sim_nvm_compare(struct sim_req *req);
 uint16_t sim_nvm_verify(struct sim_req *req);

@@ -480,17 +480,17 @@ static uint16_t read_staged(struct sim_rw *c, const struct sim_stage_slot *slot)
 
 #define AHEAD_MAX 4096u /* bytes; the processor finds out about longer ones by itself */
 
-void sim_nvm_read_ahead(struct sim_ctrl *c, const struct sim_sqe *sqe, unsigned int half)
+const void *sim_nvm_read_ahead(struct sim_ctrl *c, const struct sim_sqe *sqe, size_t *len)
 {
 	const struct sim_ns *ns = sim_ctrl_ns(c, sim_le32(sqe->nsid));
 	uint64_t slba = sim_le32(sqe->cdw10) | (uint64_t)sim_le32(sqe->cdw11) << 32;
-	size_t len;
 
 	if (!ns || slba >= ns->nsze)
-		return;
-	len = ((sim_le32(sqe->cdw12) & 0xffffu) + 1u) << ns->lbads;
-	len = len < AHEAD_MAX ? len : AHEAD_MAX;
-	sim_media_ahead(&ns->media, (slba << ns->lbads) + half * len / 2, len / 2);
+		return NULL;
+	*len = ((sim_le32(sqe->cdw12) & 0xffffu) + 1u) << ns->lbads;
+	if (*len > AHEAD_MAX)
+		*len = AHEAD_MAX;
+	return sim_media_where(&ns->media, slba << ns->lbads, len);
 }
 
 /**
