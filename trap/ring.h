@@ -172,6 +172,15 @@ struct ring_restrict {
 	uint8_t sqe_allowed, sqe_required;
 };
 
+/** struct ring_last_file - what a submission's last entry named
+ * @valid: there was one
+ * @fixed: @fd is an index */
+struct ring_last_file {
+	bool valid, fixed;
+	int fd;
+	struct ring_target target;
+};
+
 #define RING_NR_CHUNKS 12
 
 struct trap_ring {
@@ -197,9 +206,7 @@ struct trap_ring {
 	struct ring_who creator; /* SQPOLL: for whom */
 	atomic_flag submitting;
 	struct ring_restrict limits;
-	int last_fd; /* the file looked up last in this submission */
-	bool last_valid;
-	struct ring_target last;
+	struct ring_last_file last;
 
 	struct ring_proc *drop; /* @nr_drop requests that are free were its */
 	uint32_t nr_drop;

@@ -565,31 +565,33 @@ static void look_up(struct trap_ring *r, const struct ring_who *who, int fd,
 	}
 }
 
+/* the file at index @fd of those that are registered */
+static struct ring_rsrc *registered(const struct trap_ring *r, int fd)
+{
+	return (uint32_t)fd < r->nr_files ? r->files[fd] : NULL;
+}
+
 void ring_file(struct ring_req *q, const struct ring_who *who)
 {
 	struct trap_ring *r = q->ring;
-	struct ring_target *out = &q->target;
+	struct ring_last_file *l = &r->last;
+	bool fixed = q->sqe.s.flags & IOSQE_FIXED_FILE;
 	int fd = q->sqe.s.fd;
+	struct ring_rsrc *n = fixed ? registered(r, fd) : NULL;
 
-	if (q->sqe.s.flags & IOSQE_FIXED_FILE) {
-		uint32_t i = (uint32_t)fd;
-		struct ring_rsrc *n = i < r->nr_files ? r->files[i] : NULL;
-
-		if (n)
-			use(q, 0, n);
-		if (!n)
-			out->err = -EBADF;
-		else if (!n->file)
-			out->err = -EOPNOTSUPP;
-		else
-			target_of(r->rs->t, n->file, out);
-		return;
-	}
+	if (n)
+		use(q, 0, n);
 	/* one submission, one moment: the same number is the same file */
-	if (!r->last_valid || r->last_fd != fd) {
-		look_up(r, who, fd, &r->last);
-		r->last_fd = fd;
-		r->last_valid = true;
+	if (!l->valid || l->fd != fd || l->fixed != fixed) {
+		*l = (struct ring_last_file){ .valid = true, .fixed = fixed, .fd = fd };
+		if (!fixed)
+			look_up(r, who, fd, &l->target);
+		else if (!n)
+			l->target.err = -EBADF;
+		else if (!n->file)
+			l->target.err = -EOPNOTSUPP;
+		else
+			target_of(r->rs->t, n->file, &l->target);
 	}
-	*out = r->last;
+	q->target = l->target;
 }

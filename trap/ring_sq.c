@@ -490,7 +490,7 @@ long ring_submit(struct trap_ring *r, const struct ring_who *who, uint32_t max, 
 	pthread_mutex_lock(&r->lock);
 	r->inline_now = true;
 	r->wait_for = waits;
-	r->last_valid = false;
+	r->last.valid = false;
 	ring_list_init(&singles);
 	ring_batch_begin(r->rs, who, n > 1);
 	for (uint32_t i = 0; i < AHEAD && i < n; i++)
