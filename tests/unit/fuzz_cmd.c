@@ -142,12 +142,8 @@ static void queue_cmd(struct fuzzer *f, struct fhost *h, struct drv_cmd *cmd, ui
 {
 	uint32_t qid = fz_rnd(f, 14);
 
-	if (qid == 1 || qid == 2) {
-		if (fz_rnd(f, 8))
-			qid = 3;
-		else
-			h->loose = true; /* it is one we keep account of */
-	}
+	if ((qid == 1 || qid == 2) && fz_rnd(f, 8))
+		qid = 3; /* rather not one we keep account of */
 	cmd->dw[10] = qid | fz_rnd(f, 64) << 16;
 	cmd->dw[11] = (op == 1 ? (fz_rnd(f, 4) ? qid : 3 + fz_rnd(f, 9)) : fz_rnd(f, 14)) << 16 |
 		      1 | fz_rnd(f, 4) << 1;
@@ -279,13 +275,10 @@ void fz_gen_admin(struct fuzzer *f, struct fhost *h, struct drv_cmd *cmd)
 		cmd->dw[10] = (fz_rnd(f, 2) ? 7 + fz_rnd(f, 3) : fz_rnd(f, 10)) |
 			      fz_rnd(f, 3) << 8 | fz_rnd(f, 6) << 16;
 		cmd->dw[11] = fz_rnd(f, 6);
-		if ((cmd->dw[10] & 0xf) == 7)
-			fz_all_loose(h->w);
 		break;
 	case 0x7c: /* after it only what is in the buffers counts */
 		put64(&cmd->dw[6], fz_addr(f, true));
 		put64(&cmd->dw[8], fz_addr(f, true));
-		h->loose = true;
 		break;
 	case 0x80:
 		cmd->dw[10] = fz_rnd(f, 10) | fz_rnd(f, 2) << 4 |
@@ -296,11 +289,13 @@ void fz_gen_admin(struct fuzzer *f, struct fhost *h, struct drv_cmd *cmd)
 		cmd->dw[11] = (uint32_t)fz_any(f);
 	}
 	mutate(f, cmd);
-	if ((cmd->dw[0] & 0xff) < 2 || (cmd->dw[0] & 0xff) == 4 || (cmd->dw[0] & 0xff) == 5)
-		h->loose =
-			h->loose || (cmd->dw[10] & 0xffff) - 1 < 2 || (cmd->dw[11] >> 16) - 1 < 2;
-	if ((cmd->dw[0] & 0xff) == 0x7c || (cmd->dw[0] & 0xff) == 0x1c)
-		h->loose = h->loose || cmd->dw[0] >> 8;
+	if (((cmd->dw[0] & 0xff) < 2 || (cmd->dw[0] & 0xff) == 4 || (cmd->dw[0] & 0xff) == 5) &&
+	    ((cmd->dw[10] & 0xffff) - 1 < 2 || (cmd->dw[11] >> 16) - 1 < 2) && !f->spoils)
+		f->spoils = FZ_FN;
+	if ((cmd->dw[0] & 0xff) == 0x7c && !f->spoils)
+		f->spoils = FZ_FN;
+	if ((cmd->dw[0] & 0xff) == 0x1c && (cmd->dw[10] & 0xf) == 7)
+		f->spoils = FZ_ALL;
 }
 
 /* ---- I/O commands ---------------------------------------------------------------------------- */

@@ -52,13 +52,17 @@ static void submit(struct fhost *h, struct fqueue *q, struct drv_cmd *cmd)
 
 void fz_submit(struct fuzzer *f, struct fhost *h, struct fqueue *q, struct drv_cmd *cmd)
 {
-	(void)f;
 	pthread_mutex_lock(&q->lock);
-	if (!h->loose && q->out < FZ_ENTRIES - 1 &&
-	    !(q->is_out[q->next_cid / 8] >> q->next_cid % 8 & 1))
-		submit(h, q, cmd);
-	else
+	if (h->loose || q->out == FZ_ENTRIES - 1 ||
+	    q->is_out[q->next_cid / 8] >> q->next_cid % 8 & 1) {
 		q->next_cid++;
+	} else if (f->spoils == FZ_NOTHING) {
+		submit(h, q, cmd);
+	} else {
+		fz_spoil(f->w, f->spoils == FZ_ALL ? NULL : h);
+		submit(h, q, cmd);
+		fz_spoilt(f->w);
+	}
 	pthread_mutex_unlock(&q->lock);
 }
 
@@ -168,11 +172,12 @@ static void bring_up_vfs(struct fuzzer *f, struct fhost *h)
 	for (uint32_t vf = 1; vf <= 3; vf++) {
 		if (fz_rnd(f, 4))
 			continue;
-		f->w->host[vf]->loose = true;
+		fz_spoil(f->w, f->w->host[vf]);
 		virt(h, 7, 0, vf, 0);
 		virt(h, 8, 0, vf, 2 + fz_rnd(f, 2));
 		virt(h, 8, 1, vf, 1 + fz_rnd(f, 2));
 		virt(h, 9, 0, vf, 0);
+		fz_spoilt(f->w);
 	}
 }
 
@@ -219,10 +224,15 @@ static void registers(struct fhost *h, bool msix)
 
 void fz_restart(struct fuzzer *f, struct fhost *h)
 {
+	unsigned int ended;
+
 	for (unsigned int i = 0; i < 3; i++)
 		pthread_mutex_lock(&h->q[i].lock);
+	ended = f->w->spoils_ended;
 	sim_mmio_write(h->fn, 0, NVME_REG_CC, 4, 0);
 	h->loose = false; /* somebody may do something from here on, too */
+	if (f->w->spoils_begun != ended)
+		h->loose = true; /* or has begun to */
 	forget(h);
 	registers(h, fz_rnd(f, 2));
 	if ((sim_mmio_read(h->fn, 0, NVME_REG_CSTS, 4) & 3) != 1)
@@ -238,16 +248,25 @@ void fz_restart(struct fuzzer *f, struct fhost *h)
 		pthread_mutex_unlock(&h->q[i].lock);
 }
 
-void fz_all_loose(struct fworld *w)
+void fz_spoil(struct fworld *w, struct fhost *h)
 {
-	for (unsigned int i = 0; i < w->nr_hosts; i++)
+	w->spoils_begun++;
+	if (h)
+		h->loose = true;
+	for (unsigned int i = 0; !h && i < w->nr_hosts; i++)
 		w->host[i]->loose = true;
+}
+
+void fz_spoilt(struct fworld *w)
+{
+	w->spoils_ended++;
 }
 
 void fz_reset(struct fuzzer *f, struct fhost *h)
 {
-	fz_all_loose(f->w);
+	fz_spoil(f->w, NULL);
 	sim_fn_reset(h->fn, (enum sim_reset)fz_rnd(f, 3));
+	fz_spoilt(f->w);
 }
 
 void fz_advance(struct fuzzer *f)

@@ -33,7 +33,7 @@ struct fqueue {
 };
 
 /** struct fhost - the host's side of a function; @loose: something was done after which nothing is
- * known of its queues, until fz_restart() */
+ * known of its queues, until fz_restart(). It is done between fz_spoil() and fz_spoilt() */
 struct fhost {
 	struct fworld *w;
 	struct sim_fn *fn;
@@ -46,6 +46,7 @@ struct fhost {
 struct fworld {
 	struct sim_subsys *subsys;
 	struct fhost *host[FZ_HOSTS];
+	_Atomic unsigned int spoils_begun, spoils_ended;
 	unsigned int nr_hosts, threads;
 	struct mem_journal journal;
 	pthread_mutex_t journal_lock;
@@ -68,6 +69,7 @@ struct fworld {
 struct fuzzer {
 	struct fworld *w;
 	unsigned int thread, steps, at;
+	enum fz_spoils { FZ_NOTHING, FZ_FN, FZ_ALL } spoils; /* the command that was made last */
 	uint64_t rng;
 };
 
@@ -92,7 +94,15 @@ void fz_put(struct fhost *h, uint64_t iova, const void *from, size_t len);
 void fz_submit(struct fuzzer *f, struct fhost *h, struct fqueue *q, struct drv_cmd *cmd);
 void fz_poll(struct fhost *h, struct fqueue *q);
 void fz_restart(struct fuzzer *f, struct fhost *h);
-void fz_all_loose(struct fworld *w);
+/**
+ * fz_spoil() - now something is done after which nothing is known of queues
+ * @h: whose; NULL: anybody's
+ *
+ * A restart that begins or ends meanwhile changes nothing about that.
+ */
+void fz_spoil(struct fworld *w, struct fhost *h);
+/** fz_spoilt() - it has been done */
+void fz_spoilt(struct fworld *w);
 void fz_reset(struct fuzzer *f, struct fhost *h);
 /** fz_outside() - what is done to a drive from outside: zones, access states, warnings; statistics
  */

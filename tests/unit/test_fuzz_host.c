@@ -25,6 +25,7 @@ static void one_command(struct fuzzer *f, struct fhost *h)
 	struct fqueue *q = &h->q[fz_rnd(f, 4) ? 1 + f->thread % 2 : 0];
 	struct drv_cmd cmd = { { 0 } };
 
+	f->spoils = FZ_NOTHING;
 	if (q == &h->q[0])
 		fz_gen_admin(f, h, &cmd);
 	else
@@ -39,24 +40,25 @@ static void any_register(struct fuzzer *f, struct fhost *h)
 					 0x48,	0x50,  0x58,  0x5c,  0x60, 0x68, 0xe00, 0xe04,
 					 0xe08, 0xe0c, 0xe10, 0xe14, 0xe18 };
 	const uint32_t reg = regs[fz_rnd(f, sizeof(regs) / sizeof(regs[0]))];
+	enum fz_spoils spoils = FZ_NOTHING;
 	uint64_t val = fz_any(f);
 
 	switch (reg) {
 	case 0x14:
-		h->loose = true;
+		spoils = FZ_FN;
 		val = fz_rnd(f, 2) | (fz_rnd(f, 4) ? 6u : fz_rnd(f, 8)) << 4 | fz_rnd(f, 3) << 14 |
 		      (uint64_t)fz_rnd(f, 2) << 7 | 6u << 16 | 4u << 20;
 		break;
 	case 0x20:
 		if (fz_rnd(f, 3))
 			return;
-		fz_all_loose(f->w);
+		spoils = FZ_ALL;
 		val = 0x4e564d65;
 		break;
 	case 0x24: /* AQA, ASQ, ACQ, CMBMSC move queues and windows */
 	case 0x28:
 	case 0x30:
-		h->loose = true;
+		spoils = FZ_FN;
 		if (reg != 0x24)
 			val = fz_addr(f, true);
 		break;
@@ -70,7 +72,11 @@ static void any_register(struct fuzzer *f, struct fhost *h)
 		val = FZ_PMR >> 32;
 		break;
 	}
+	if (spoils != FZ_NOTHING)
+		fz_spoil(f->w, spoils == FZ_ALL ? NULL : h);
 	sim_mmio_write(h->fn, 0, reg, reg == 0x28 || reg == 0x30 || reg == 0x50 ? 8 : 4, val);
+	if (spoils != FZ_NOTHING)
+		fz_spoilt(f->w);
 }
 
 static void any_access(struct fuzzer *f, struct fhost *h)
@@ -78,14 +84,17 @@ static void any_access(struct fuzzer *f, struct fhost *h)
 	const unsigned int size = 1u << fz_rnd(f, 4), bar = fz_rnd(f, 7);
 	const uint64_t end = sim_bar_size(h->fn, bar);
 	const uint64_t off = end && fz_rnd(f, 8) ? fz_any(f) % end : fz_any(f);
+	const bool spoils = !bar && off < 0x1000 + 8 * 64;
 
 	if (fz_rnd(f, 2)) {
 		sim_mmio_read(h->fn, bar, off, size);
 		return;
 	}
-	if (!bar && off < 0x1000 + 8 * 64)
-		h->loose = true;
+	if (spoils)
+		fz_spoil(f->w, h);
 	sim_mmio_write(h->fn, bar, off, size, fz_any(f));
+	if (spoils)
+		fz_spoilt(f->w);
 }
 
 static void any_config(struct fuzzer *f, struct fhost *h)
@@ -97,8 +106,9 @@ static void any_config(struct fuzzer *f, struct fhost *h)
 				    : fz_rnd(f, 0x300) & ~(size - 1);
 
 	sim_cfg_read(h->fn, off, size);
-	fz_all_loose(f->w); /* a PF's resets are its VFs' */
+	fz_spoil(f->w, NULL); /* a PF's resets are its VFs' */
 	sim_cfg_write(h->fn, off, size, (uint32_t)fz_any(f));
+	fz_spoilt(f->w);
 }
 
 static void check_csts(struct fhost *h)
