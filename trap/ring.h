@@ -66,6 +66,7 @@ struct ring_proc {
 	pid_t tgid;
 	int mem;
 	_Atomic pid_t leaving;
+	uint64_t mark;		  /* of its memory, when it went into exec; 0: none was to be had */
 	_Atomic uint64_t checked; /* when it was last found to be what it was */
 };
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -306,6 +307,34 @@ static void test_exec(void **state)
 	close(ns);
 }
 
+static int become_sharing(void *ns)
+{
+	static _Atomic bool sign;
+
+	become(*(int *)ns, 0, DEPTH, MIB, self, &sign);
+	return 1;
+}
+
+/* what vfork makes: its memory is another one's, and stays when it becomes another program */
+static void test_exec_shared(void **state)
+{
+	int ns = ur_open(ur.ns, O_RDWR);
+	char *mem = ur_pages(DEPTH), *stack = ur_pages(16);
+	struct io_uring r;
+
+	ur_init(&r, DEPTH, 0);
+	write_all(&r, ns, mem, 5);
+	ur_exit(&r);
+	for (unsigned int round = 0; round < 5; round++) {
+		pid_t pid = clone(become_sharing, stack + 16 * 4096, CLONE_VM | SIGCHLD, &ns);
+
+		assert_true(pid > 0);
+		ends_well(pid);
+		munmap(PLACE, ROOM);
+	}
+	close(ns);
+}
+
 /* a program that stays what it is, for there is nothing to become */
 static void test_exec_fails(void **state)
 {
@@ -376,11 +405,11 @@ static void test_exec_stopped(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest nodes[] = {
-		cmocka_unit_test(test_pieces),	     cmocka_unit_test(test_entries),
-		cmocka_unit_test(test_vectors),	     cmocka_unit_test(test_wild),
-		cmocka_unit_test(test_gone),	     cmocka_unit_test(test_long),
-		cmocka_unit_test(test_exec),	     cmocka_unit_test(test_exec_fails),
-		cmocka_unit_test(test_exec_stopped),
+		cmocka_unit_test(test_pieces),	   cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_vectors),	   cmocka_unit_test(test_wild),
+		cmocka_unit_test(test_gone),	   cmocka_unit_test(test_long),
+		cmocka_unit_test(test_exec),	   cmocka_unit_test(test_exec_shared),
+		cmocka_unit_test(test_exec_fails), cmocka_unit_test(test_exec_stopped),
 	};
 
 	if (argc == 2 && !strcmp(argv[1], "--successor"))
