@@ -102,7 +102,8 @@ int host_passthru_parse(struct host_call *call, uint32_t nsid, const void *arg)
 	return check_buffers(call, nsid);
 }
 
-/* nvme_uring_cmd_io(): a buffer is what has a length, wherever it is said to be */
+/* nvme_uring_cmd_io(). A length without an address is no buffer, as in Linux before 6.15; since
+ * then it is -EFAULT there, also for commands that transfer nothing (fio's Write Zeroes is one). */
 int host_uring_parse(struct host_call *call, uint32_t nsid, const void *arg)
 {
 	const struct iovec *fixed = &call->fixed;
@@ -111,8 +112,6 @@ int host_uring_parse(struct host_call *call, uint32_t nsid, const void *arg)
 
 	if (err)
 		return err;
-	if (call->len && !call->addr)
-		return -EFAULT;
 	if (fixed->iov_base && call->len && !vec &&
 	    (call->addr < (uintptr_t)fixed->iov_base || call->len > fixed->iov_len ||
 	     call->addr - (uintptr_t)fixed->iov_base > fixed->iov_len - call->len))

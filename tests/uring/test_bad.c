@@ -196,6 +196,9 @@ static void test_wild(void **state)
 		{UR_WRITE, NVME_URING_CMD_IO, hole, 8, -EFAULT},
 		{UR_READ, NVME_URING_CMD_IO, hole - 4096, 16, -EFAULT},
 		{UR_READ, NVME_URING_CMD_IO, (void *)0x1000, 1, -EFAULT},
+		{UR_READ, NVME_URING_CMD_IO, NULL, 8, -EFAULT},
+		{UR_WRITE, NVME_URING_CMD_IO, NULL, 8, -EFAULT},
+		{UR_ZEROES, NVME_URING_CMD_IO, NULL, 8, 0}, /* as fio has it */
 		{UR_READ, NVME_URING_CMD_IO, (void *)~0xfffull, 8, -EFAULT},
 		{UR_READ, NVME_URING_CMD_IO, (void *)0xffff888000000000, 8, -EFAULT},
 		{UR_READ, NVME_URING_CMD_IO, ro, 8, -EFAULT},

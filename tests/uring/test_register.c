@@ -342,6 +342,7 @@ static void test_fixed_buffers(void **state)
 	/* not within the buffer of that index */
 	assert_int_equal(fixed(&r, ns, UR_READ, 0, mem + 4096 + 512), -EFAULT);
 	assert_int_equal(fixed(&r, ns, UR_READ, 0, mem - 512), -EFAULT);
+	assert_int_equal(fixed(&r, ns, UR_READ, 0, NULL), -EFAULT);
 	assert_int_equal(fixed(&r, ns, UR_READ, 2, mem + 8192), -EFAULT);
 	assert_int_equal(fixed(&r, ns, UR_READ, 3, mem), -EFAULT);
 	assert_int_equal(fixed(&r, ns, UR_READ, 0, (void *)~0xfffull), -EFAULT);

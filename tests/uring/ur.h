@@ -27,6 +27,7 @@
 #define UR_FLUSH    0x00 /* NVM command set */
 #define UR_WRITE    0x01
 #define UR_READ	    0x02
+#define UR_ZEROES   0x08 /* Write Zeroes */
 #define UR_AER	    0x0c /* Asynchronous Event Request: waits for ever */
 #define UR_LOG	    0x02
 #define UR_IDENTIFY 0x06
