@@ -2,10 +2,11 @@
 /*
  * bench.c - what a command costs through each door, and in the core alone
  *
- *   bench [--json] [--quick] [--run NVMESIM-RUN] [--cuse NVMESIM] [--dir DIRECTORY]
+ *   bench [--json] [--quick] [--doors] [--run NVMESIM-RUN] [--cuse NVMESIM] [--dir DIRECTORY]
  *
- * Starts each door that is named, with a 1 TiB sparse file in DIRECTORY as its first namespace and three
- * with protection information, and times commands through it, one at a time. Exit status: 0, 1 when a door did not work, 2 for a wrong argument.
+ * Starts each door that is named, with a 1 TiB sparse file in DIRECTORY as its first namespace and
+ * three with protection information, and times commands through it, one at a time. With --doors
+ * nothing else is measured. Exit status: 0, 1 when a door did not work, 2 for a wrong argument.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -27,14 +28,15 @@ struct door_run {
 };
 
 struct options {
-	bool json;
+	bool json, doors_only;
 	unsigned int rounds;
 	const char *run, *cuse, *dir;
 };
 
 static int usage(void)
 {
-	fputs("usage: bench [--json] [--quick] [--run NVMESIM-RUN] [--cuse NVMESIM] [--dir DIRECTORY]\n",
+	fputs("usage: bench [--json] [--quick] [--doors] [--run NVMESIM-RUN] [--cuse NVMESIM] "
+	      "[--dir DIRECTORY]\n",
 	      stderr);
 	return 2;
 }
@@ -250,8 +252,7 @@ static double copy_of(const struct bench_core *c, enum bench_op op)
 					 0;
 }
 
-static void table(const struct bench_core *c, const struct bench_zones *z,
-		  const struct door_run *doors, unsigned int n)
+static void core_table(const struct bench_core *c, const struct bench_zones *z)
 {
 	printf("core alone                           ns/cmd     cmds/s   x memcpy\n");
 	for (unsigned int op = 0; op < CORE_NR_OPS; op++) {
@@ -272,6 +273,11 @@ static void table(const struct bench_core *c, const struct bench_zones *z,
 	printf("  %-46s %10.2f\n", "the worst", bench_fdp_worst(c->fdp_mem));
 
 	bench_zones_table(z);
+}
+
+/* @c: NULL: it was not measured */
+static void doors_table(const struct bench_core *c, const struct door_run *doors, unsigned int n)
+{
 	for (unsigned int d = 0; d < n; d++) {
 		const struct bench_door *r = &doors[d].res;
 
@@ -280,7 +286,7 @@ static void table(const struct bench_core *c, const struct bench_zones *z,
 		for (int op = 0; op < BENCH_NR_OPS; op++) {
 			printf("  %-32s %8.1f %10.1f   %8.2f", bench_op_name[op], r->p50[op] / 1e3,
 			       r->p99[op] / 1e3, (double)r->p50[op] / r->p50[BENCH_CROSSING]);
-			if (copy_of(c, op) > 0)
+			if (c && copy_of(c, op) > 0)
 				printf("   %8.1f", r->p50[op] / copy_of(c, op));
 			putchar('\n');
 		}
@@ -292,10 +298,9 @@ static void table(const struct bench_core *c, const struct bench_zones *z,
 	}
 }
 
-static void json(const struct bench_core *c, const struct bench_zones *z,
-		 const struct door_run *doors, unsigned int n)
+static void core_json(const struct bench_core *c, const struct bench_zones *z)
 {
-	printf("{\"core\":{\"commands_per_second\":%.0f,\"operations\":[",
+	printf("\"core\":{\"commands_per_second\":%.0f,\"operations\":[",
 	       1e9 / c->ns[CORE_GET_FEATURES]);
 	for (unsigned int op = 0; op < CORE_NR_OPS; op++)
 		printf("%s{\"name\":\"%s\",\"ns\":%.1f,\"memcpy_ns\":%.1f,\"plain_ns\":%.1f}",
@@ -309,7 +314,12 @@ static void json(const struct bench_core *c, const struct bench_zones *z,
 		       c->fdp_mem[i].fixed, c->fdp_mem[i].table);
 	printf("]},\"zoned\":");
 	bench_zones_json(z);
-	printf(",\"doors\":{");
+	putchar(',');
+}
+
+static void doors_json(const struct door_run *doors, unsigned int n)
+{
+	printf("\"doors\":{");
 	for (unsigned int d = 0; d < n; d++) {
 		const struct bench_door *r = &doors[d].res;
 
@@ -323,15 +333,36 @@ static void json(const struct bench_core *c, const struct bench_zones *z,
 		       ",\"start_8t_ns\":%" PRIu64 ",\"true_ns\":%" PRIu64 ",\"rss_kib\":%" PRIu64 "}",
 		       r->first_identify, r->start_1g, r->start_8t, r->true_ns, r->rss_kib);
 	}
-	printf("}}\n");
+	putchar('}');
+}
+
+/* @c, @z: NULL: only doors were measured */
+static void print(bool json, const struct bench_core *c, const struct bench_zones *z,
+		  const struct door_run *doors, unsigned int n)
+{
+	if (!json) {
+		if (c)
+			core_table(c, z);
+		doors_table(c, doors, n);
+		return;
+	}
+	putchar('{');
+	if (c)
+		core_json(c, z);
+	doors_json(doors, n);
+	puts("}");
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "json", no_argument, NULL, 'j' },    { "quick", no_argument, NULL, 'q' },
-		{ "run", required_argument, NULL, 'r' }, { "cuse", required_argument, NULL, 'c' },
-		{ "dir", required_argument, NULL, 'd' }, { 0 },
+		{ "json", no_argument, NULL, 'j' },
+		{ "quick", no_argument, NULL, 'q' },
+		{ "run", required_argument, NULL, 'r' },
+		{ "cuse", required_argument, NULL, 'c' },
+		{ "dir", required_argument, NULL, 'd' },
+		{ "doors", no_argument, NULL, 'o' },
+		{ 0 },
 	};
 	struct options o = { .rounds = 20000, .dir = "." };
 	struct door_run doors[MAX_DOORS];
@@ -364,6 +395,9 @@ int main(int argc, char **argv)
 		case 'd':
 			o.dir = optarg;
 			break;
+		case 'o':
+			o.doors_only = true;
+			break;
 		default:
 			return usage();
 		}
@@ -375,8 +409,8 @@ int main(int argc, char **argv)
 		return 1;
 	self[len] = 0;
 
-	if (bench_core_run(o.rounds, o.rounds < 20000, &core) ||
-	    bench_zones_run(o.dir, o.rounds < 20000, &zones))
+	if (!o.doors_only && (bench_core_run(o.rounds, o.rounds < 20000, &core) ||
+			      bench_zones_run(o.dir, o.rounds < 20000, &zones)))
 		return 1;
 	if (o.run) {
 		doors[n] = (struct door_run){ .name = "run" };
@@ -390,6 +424,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "bench: a door did not work\n");
 		return 1;
 	}
-	(o.json ? json : table)(&core, &zones, doors, n);
+	print(o.json, o.doors_only ? NULL : &core, &zones, doors, n);
 	return ferror(stdout) ? 1 : 0;
 }

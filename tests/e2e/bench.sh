@@ -39,7 +39,7 @@ is "$(jq -r '[.runs[] | .samples[-1] | .[1] >= .[0]] | all' fdp.json)" true "the
 runs "the plot is XML, with both curves" sh -c 'test "$(grep -c "<polyline" fdp.svg)" = 2 && tail -n 1 fdp.svg | grep -qx "</svg>"'
 
 if runs "tests/bench/guest --quick --json" "$NVMESIM_SRC/tests/bench/guest" --quick --json; then
-	sed -n '/^{"core"/p' out >guest.json
+	sed -n '/^{"doors"/p' out >guest.json
 	measured guest.json CUSE
 fi
 tap_done
