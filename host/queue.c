@@ -75,17 +75,22 @@ static void slot_end(struct host_queue *q, uint16_t i, int status, uint64_t resu
 	s->in = NULL;
 }
 
-/* put the command into the ring. The slot is TAKEN; the ring has an entry per slot and one more. */
-static void slot_write(struct host_queue *q, uint16_t i, struct host_sqe *sqe, uint32_t timeout_ms)
+/* the ring has an entry per slot and one more */
+static struct host_sqe *next_sqe(struct host_queue *q)
+{
+	return &q->sq[q->sq_tail];
+}
+
+/* the command is in next_sqe(), but for its identifier. The slot is TAKEN. */
+static void slot_push(struct host_queue *q, uint16_t i, uint32_t timeout_ms)
 {
 	struct host_slot *s = &q->slots[i];
 
-	sqe->cid = sim_le16(i);
+	next_sqe(q)->cid = sim_le16(i);
 	s->state = HOST_SLOT_BUSY;
 	s->deadline_ns = 0;
 	s->timeout_ms = timeout_ms;
 	q->nr_new += timeout_ms != 0;
-	memcpy(&q->sq[q->sq_tail], sqe, sizeof(*sqe));
 	q->sq_tail = q->sq_tail + 1 == q->depth ? 0 : q->sq_tail + 1;
 }
 
@@ -341,11 +346,11 @@ static int read_vecs(struct host_queue *q, struct host_call *call)
 /* write a call's command into the ring; its slot is TAKEN */
 static void call_write(struct host_queue *q, struct host_call *call)
 {
-	struct host_sqe sqe;
+	struct host_sqe *sqe = next_sqe(q);
 
-	memcpy(&sqe, call->sqe, sizeof(sqe));
-	host_window_open(q, call->slot, call, &sqe);
-	slot_write(q, call->slot, &sqe, call->timeout_ms);
+	memcpy(sqe, call->sqe, sizeof(*sqe));
+	host_window_open(q, call->slot, call, sqe);
+	slot_push(q, call->slot, call->timeout_ms);
 }
 
 /* a call that has a slot: read its iovecs, write its command */
@@ -416,7 +421,6 @@ int host_internal_submit(struct host_dev *dev, const struct host_sqe *sqe, struc
 			 uint32_t timeout_ms)
 {
 	struct host_queue *q = &dev->q[0];
-	struct host_sqe cmd = *sqe;
 	uint16_t i = NO_SLOT;
 
 	pthread_mutex_lock(&q->lock);
@@ -427,7 +431,8 @@ int host_internal_submit(struct host_dev *dev, const struct host_sqe *sqe, struc
 		return -EBUSY;
 	}
 	q->slots[i].in = in;
-	slot_write(q, i, &cmd, timeout_ms);
+	*next_sqe(q) = *sqe;
+	slot_push(q, i, timeout_ms);
 	queue_run(q);
 	return 0;
 }

@@ -132,6 +132,14 @@ struct ring_req {
 	union ring_sqe sqe;
 };
 
+/** ring_command() - what is in @q's entry behind the part that all opcodes have */
+static inline const struct nvme_uring_cmd *ring_command(const struct ring_req *q)
+{
+	return (const void *)q->sqe.s.cmd;
+}
+_Static_assert(offsetof(struct ring_req, sqe.s.cmd) % _Alignof(struct nvme_uring_cmd) == 0,
+	       "so is it");
+
 /**
  * struct ring_rsrc - a registered buffer or file; all under the ring's lock
  * @next: among those that ended and whose completion finds no room

@@ -137,13 +137,12 @@ void ring_batch_begin(struct trap_rings *rs, const struct ring_who *who, bool se
 /* the data of short commands, as far as there is room. Return: how many. */
 static unsigned int plan(struct ring_batch *b, const struct ring_list *list, struct ring_req **of)
 {
-	struct nvme_uring_cmd cmd;
 	unsigned int n = 0;
 	size_t used = 0;
 
 	for (struct ring_req *q = list->head; q && n < MAX_SEGS; q = q->next) {
-		memcpy(&cmd, q->sqe.s.cmd, sizeof(cmd));
-		if (q->proc != b->who->proc || !host_uring_gives(q->sqe.s.cmd_op, &cmd, &q->ahead) ||
+		if (q->proc != b->who->proc ||
+		    !host_uring_gives(q->sqe.s.cmd_op, ring_command(q), &q->ahead) ||
 		    q->ahead.iov_len > MAX_XFER || q->ahead.iov_len > MEM_SIZE - used)
 			continue;
 		used += q->ahead.iov_len;

@@ -55,7 +55,6 @@ static int32_t cmd_issue(struct ring_req *q)
 {
 	struct trap_ring *r = q->ring;
 	bool fixed = q->sqe.s.uring_cmd_flags & IORING_URING_CMD_FIXED;
-	struct nvme_uring_cmd cmd;
 
 	if (q->target.err)
 		return q->target.err;
@@ -65,7 +64,6 @@ static int32_t cmd_issue(struct ring_req *q)
 		return -EFAULT;
 	if (atomic_load_explicit(&r->rs->detached, memory_order_relaxed))
 		return -ENODEV;
-	memcpy(&cmd, q->sqe.s.cmd, sizeof(cmd));
 	q->call.done = cmd_done;
 	q->call.client = &q->client;
 	q->client.ops = &ring_client_ops;
@@ -74,7 +72,8 @@ static int32_t cmd_issue(struct ring_req *q)
 	/* nobody else knows the request yet */
 	atomic_store_explicit(&q->batch, NULL, memory_order_relaxed);
 	atomic_store_explicit(&q->flags, q->flags | RING_ISSUED, memory_order_relaxed);
-	host_uring(q->target.node, q->sqe.s.cmd_op, &cmd, fixed ? &q->fixed : NULL, &q->call);
+	host_uring(q->target.node, q->sqe.s.cmd_op, ring_command(q), fixed ? &q->fixed : NULL,
+		   &q->call);
 	return RING_LATER;
 }
 

@@ -33,14 +33,6 @@
 #define SEEMS_NS    25000u /* what nobody takes for so long: the other thread seems to sleep */
 #define STAY_BYTES  (256u << 10) /* of more, a call is answered at once */
 
-static struct nvme_uring_cmd command(const struct ring_req *q)
-{
-	struct nvme_uring_cmd cmd;
-
-	memcpy(&cmd, q->sqe.s.cmd, sizeof(cmd));
-	return cmd;
-}
-
 void ring_mutex_init(pthread_mutex_t *m)
 {
 	pthread_mutexattr_t a;
@@ -98,12 +90,12 @@ bool ring_work_hand(struct trap_rings *rs, struct ring_list *list, bool waits)
 	if (!rs->many_cpus)
 		return false;
 	for (q = list->head; q; q = q->next) {
-		struct nvme_uring_cmd cmd = command(q);
+		const struct nvme_uring_cmd *cmd = ring_command(q);
 
 		/* without memory for who it is, he can only be reached while he waits */
-		if (!q->proc || !host_uring_any_order(q->target.node, q->sqe.s.cmd_op, &cmd))
+		if (!q->proc || !host_uring_any_order(q->target.node, q->sqe.s.cmd_op, cmd))
 			return false;
-		bytes += cmd.data_len;
+		bytes += cmd->data_len;
 		last = q;
 		n++;
 	}
@@ -138,7 +130,7 @@ static struct ring_req *take(struct trap_rings *rs, struct ring_list *list)
 	first = rs->work.head;
 	while ((q = rs->work.head) && q->ring == first->ring && q->proc == first->proc &&
 	       n < CHUNK && bytes < CHUNK_BYTES) {
-		bytes += command(q).data_len;
+		bytes += ring_command(q)->data_len;
 		ring_list_add(list, ring_list_pop(&rs->work));
 		n++;
 	}

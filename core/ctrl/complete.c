@@ -111,6 +111,27 @@ bool sim_cq_full(const struct sim_cq *cq)
 	return (next == cq->size ? 0 : next) == atomic_load(&cq->head);
 }
 
+/* The host waits for the phase to change: the dword it is in becomes visible last. */
+#define CQE_FRONT offsetof(struct sim_cqe, cid)
+
+static void cqe_store(struct sim_cqe *to, const struct sim_cqe *cqe)
+{
+	uint32_t last;
+
+	memcpy(to, cqe, CQE_FRONT);
+	memcpy(&last, &cqe->cid, sizeof(last));
+	atomic_store_explicit((_Atomic uint32_t *)(void *)&to->cid, last, memory_order_release);
+}
+
+static int cqe_send(struct sim_ctrl *c, uint64_t iova, struct sim_cqe *cqe)
+{
+	struct sim_dma_vec front = { iova, cqe, CQE_FRONT };
+	struct sim_dma_vec last = { iova + CQE_FRONT, &cqe->cid, sizeof(*cqe) - CQE_FRONT };
+	int err = sim_dma(c, SIM_DMA_WRITE, &front, 1);
+
+	return err ? err : sim_dma(c, SIM_DMA_WRITE, &last, 1);
+}
+
 /* lock of the completion queue held, and there is room */
 bool sim_cqe_write(struct sim_ctrl *c, struct sim_cq *cq, const struct sim_req *req)
 {
@@ -123,23 +144,11 @@ bool sim_cqe_write(struct sim_ctrl *c, struct sim_cq *cq, const struct sim_req *
 		.cid = sim_le16(req->sqe.cid),
 		.status = sim_le16((uint16_t)(req->status << 1 | cq->phase)),
 	};
-	struct sim_dma_vec vec[2] = {
-		{ cq->iova + tail * sizeof(cqe), &cqe, offsetof(struct sim_cqe, cid) },
-		{ cq->iova + tail * sizeof(cqe) + offsetof(struct sim_cqe, cid), &cqe.cid, 4 },
-	};
 
-	/* the host waits for the phase to change: the dword it is in becomes visible last */
-	if (cq->entries && atomic_load_explicit(&c->fn->bus_master, memory_order_relaxed)) {
-		struct sim_cqe *to = &cq->entries[tail];
-		uint32_t last;
-
-		memcpy(to, &cqe, vec[0].len);
-		memcpy(&last, &cqe.cid, sizeof(last));
-		atomic_store_explicit((_Atomic uint32_t *)(void *)&to->cid, last,
-				      memory_order_release);
-	} else if (sim_dma(c, SIM_DMA_WRITE, &vec[0], 1) || sim_dma(c, SIM_DMA_WRITE, &vec[1], 1)) {
+	if (cq->entries && atomic_load_explicit(&c->fn->bus_master, memory_order_relaxed))
+		cqe_store(&cq->entries[tail], &cqe);
+	else if (cqe_send(c, cq->iova + tail * sizeof(cqe), &cqe))
 		atomic_store(&c->queue_fault, true);
-	}
 	if (!next)
 		cq->phase = !cq->phase;
 	cq->tail = next;
