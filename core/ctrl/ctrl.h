@@ -130,8 +130,8 @@ enum sim_cmd_flags {
  * @csi:     the I/O Command Sets that have it, a bit each; 0: all of them
  * @excl:    it is exclusive (%SIM_CMD_EXCL) if this says so of it; NULL: no
  * @ahead:   it is next in its queue: where what it will look at is in memory just now, *@len bytes,
- * or NULL. @sqe is still the host's memory, not checked, and may change Capabilities, the effects
- * log, traces and the coverage page are made from these rows.
+ *           or NULL. @sqe is still the host's memory, not checked, and may change
+ * Capabilities, the effects log, traces and the coverage page are made from these rows.
  */
 struct sim_cmd {
 	const char *name;

@@ -90,12 +90,14 @@ static void leave(struct sim_ranges *rs, struct sim_range *r, unsigned int shard
 
 static void lock_shards(struct sim_ranges *rs, uint32_t shards)
 {
-	for_each_shard(i, shards) sim_spin_lock(&rs->shard[i].lock);
+	for_each_shard(i, shards)
+		sim_spin_lock(&rs->shard[i].lock);
 }
 
 static void unlock_shards(struct sim_ranges *rs, uint32_t shards)
 {
-	for_each_shard(i, shards) sim_spin_unlock(&rs->shard[i].lock);
+	for_each_shard(i, shards)
+		sim_spin_unlock(&rs->shard[i].lock);
 }
 
 /* wait until nothing older is in the way of @r; no lock is held */
@@ -103,8 +105,7 @@ static void wait_for(struct sim_ranges *rs, const struct sim_range *r)
 {
 	unsigned int n = 0;
 
-	for_each_shard(i, r->shards)
-	{
+	for_each_shard(i, r->shards) {
 		bool done = false;
 
 		while (!done) {
@@ -153,7 +154,8 @@ void sim_range_lock(struct sim_ranges *rs, struct sim_range *r, uint64_t slba, u
 
 void sim_range_unlock(struct sim_ranges *rs, struct sim_range *r)
 {
-	for_each_shard(i, r->shards) leave(rs, r, i);
+	for_each_shard(i, r->shards)
+		leave(rs, r, i);
 }
 
 static bool enter_several(struct sim_ranges *rs, struct sim_range *r)
@@ -161,8 +163,7 @@ static bool enter_several(struct sim_ranges *rs, struct sim_range *r)
 	bool all = true;
 
 	lock_shards(rs, r->shards);
-	for_each_shard(i, r->shards)
-	{
+	for_each_shard(i, r->shards) {
 		enter(rs, r, i);
 		all &= granted(r, i);
 	}
@@ -210,7 +211,8 @@ static void enter_all(struct sim_range *r[], unsigned int n)
 		shards |= r[k]->shards = shards_of(r[k]);
 	lock_shards(rs, shards);
 	for (unsigned int k = 0; k < n; k++)
-		for_each_shard(i, r[k]->shards) enter(rs, r[k], i);
+		for_each_shard(i, r[k]->shards)
+			enter(rs, r[k], i);
 	unlock_shards(rs, shards);
 }
 
