@@ -157,8 +157,12 @@ static const void *sq_look_ahead(const struct sim_sq *sq, size_t *len)
 	return row && row->ahead ? row->ahead(sq->ctrl, next, len) : NULL;
 }
 
-/* not into the first level, which is small, and can wait for a few lines at a time only */
-static void ask_for(const char *at, size_t len)
+/*
+ * Not into the first level, which is small, and can wait for a few lines at a time only. Inlined
+ * whatever it is compiled with: a function that does nothing but ask is one without an effect to
+ * gcc, which leaves calls of it out.
+ */
+static inline __attribute__((always_inline)) void ask_for(const char *at, size_t len)
 {
 	for (const char *end = at + len; at < end; at += 4 * SIM_LINE) {
 		__builtin_prefetch(at, 0, 2);
