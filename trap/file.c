@@ -67,18 +67,10 @@ static struct trap_file *by_mark(struct trap *t, pid_t tid, int fd)
 {
 	char path[48], text[2048], *l, *save = NULL;
 	struct trap_file *found = NULL;
-	ssize_t n;
-	int info;
 
 	snprintf(path, sizeof(path), "%d/fdinfo/%d", tid, fd);
-	info = openat(t->proc, path, O_RDONLY | O_CLOEXEC);
-	if (info < 0)
+	if (trap_proc_text(t, path, text, sizeof(text)) <= 0)
 		return NULL;
-	n = read(info, text, sizeof(text) - 1);
-	close(info);
-	if (n <= 0)
-		return NULL;
-	text[n] = '\0';
 	for (l = strtok_r(text, "\n", &save); l && !found; l = strtok_r(NULL, "\n", &save)) {
 		uint64_t start;
 
@@ -294,18 +286,12 @@ long trap_fcntl(struct trap_req *rq)
 	};
 	char path[48], text[512], *at;
 	struct trap_seen s;
-	ssize_t n;
-	int info;
 
 	if (!trap_file_find(rq->t, rq->tid, (int)rq->arg[0], &s))
 		return TRAP_CONTINUE;
 	snprintf(path, sizeof(path), "%d/fdinfo/%d", rq->tid, (int)rq->arg[0]);
-	info = openat(rq->t->proc, path, O_RDONLY | O_CLOEXEC);
-	if (info < 0)
+	if (trap_proc_text(rq->t, path, text, sizeof(text)) <= 0)
 		return TRAP_CONTINUE;
-	n = read(info, text, sizeof(text) - 1);
-	close(info);
-	text[n > 0 ? n : 0] = '\0';
 	at = strstr(text, "flags:");
 	if (!at)
 		return TRAP_CONTINUE;

@@ -359,6 +359,14 @@ struct trap_cred {
 	unsigned int nr_groups;
 };
 
+/**
+ * trap_proc_text() - the beginning of a file below /proc, "TID/status" and the like
+ * @text: of @size bytes; ends with a NUL whatever the answer is
+ *
+ * Return: how many bytes there are before that, or -errno.
+ */
+ssize_t trap_proc_text(const struct trap *t, const char *path, char *text, size_t size);
+
 /** trap_cred_read() - from /proc/TID/status. Return: 0 or -errno. */
 int trap_cred_read(struct trap *t, pid_t tid, struct trap_cred *cr);
 

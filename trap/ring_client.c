@@ -22,23 +22,12 @@
 pid_t ring_tgid(struct trap *t, pid_t tid)
 {
 	char path[32], text[512], *at;
-	pid_t tgid = 0;
-	ssize_t n;
-	int fd;
 
 	snprintf(path, sizeof(path), "%d/status", tid);
-	fd = openat(t->proc, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (trap_proc_text(t, path, text, sizeof(text)) <= 0)
 		return 0;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return 0;
-	text[n] = '\0';
 	at = strstr(text, "\nTgid:");
-	if (at)
-		tgid = strtol(at + 6, NULL, 10);
-	return tgid;
+	return at ? (pid_t)strtol(at + 6, NULL, 10) : 0;
 }
 
 struct ring_proc *ring_proc_new(struct trap *t, pid_t tid)

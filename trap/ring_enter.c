@@ -104,18 +104,10 @@ static bool signal_waits(struct trap *t, pid_t tid)
 {
 	char path[32], text[4096];
 	uint64_t pending;
-	ssize_t n;
-	int fd;
 
 	snprintf(path, sizeof(path), "%d/status", tid);
-	fd = openat(t->proc, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (trap_proc_text(t, path, text, sizeof(text)) <= 0)
 		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
 	pending = parse_mask(text, "\nSigPnd:") | parse_mask(text, "\nShdPnd:");
 	return pending & ~parse_mask(text, "\nSigBlk:") & ~parse_mask(text, "\nSigIgn:");
 }

@@ -10,11 +10,9 @@
  * fails, the next thing that is heard of its thread says so, if its memory is still the same. That
  * the old one is still there says nothing: another process may have it, too, as after vfork().
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ring.h"
 
@@ -37,16 +35,10 @@ static uint64_t mark_of(struct trap *t, pid_t tgid)
 	char path[32], text[1024], *at, *save = NULL;
 	uint64_t mark = 14695981039346656037ull, stack = 0;
 	unsigned int i = 0;
-	ssize_t n;
-	int fd;
 
 	snprintf(path, sizeof(path), "%d/stat", tgid);
-	fd = openat(t->proc, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (trap_proc_text(t, path, text, sizeof(text)) <= 0)
 		return 0;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = '\0';
 	at = strrchr(text, ')');
 	if (!at)
 		return 0;

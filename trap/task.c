@@ -56,23 +56,27 @@ void trap_cred_parse(char *text, struct trap_cred *cr)
 	}
 }
 
+ssize_t trap_proc_text(const struct trap *t, const char *path, char *text, size_t size)
+{
+	int fd = openat(t->proc, path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+	int err = errno;
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	return n < 0 ? -err : n;
+}
+
 int trap_cred_read(struct trap *t, pid_t tid, struct trap_cred *cr)
 {
 	char path[32], text[8192];
 	ssize_t n;
-	int fd;
 
 	snprintf(path, sizeof(path), "%d/status", tid);
-	fd = openat(t->proc, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, text, sizeof(text) - 1);
+	n = trap_proc_text(t, path, text, sizeof(text));
 	if (n < 0)
-		n = -errno;
-	close(fd);
-	if (n < 0)
-		return n;
-	text[n] = '\0';
+		return (int)n;
 	trap_cred_parse(text, cr);
 	return 0;
 }

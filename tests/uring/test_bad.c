@@ -204,6 +204,7 @@ static void test_wild(void **state)
 		{UR_READ, NVME_URING_CMD_IO, ro, 8, -EFAULT},
 		{UR_WRITE, NVME_URING_CMD_IO, ro, 8, 0},
 		{UR_READ, NVME_URING_CMD_IO_VEC, hole, 8, -EFAULT},
+		{UR_READ, NVME_URING_CMD_IO_VEC, NULL, 8, -EFAULT},
 		{UR_READ, NVME_URING_CMD_IO_VEC, (void *)~0xfffull, 8, -EFAULT},
 	};
 	const unsigned int n = sizeof(rows) / sizeof(rows[0]);
